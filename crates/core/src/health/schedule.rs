@@ -1,0 +1,91 @@
+//! When an endpoint is probed next.
+//!
+//! Starts are spread over the first interval, so that a thousand endpoints are not asked in one
+//! burst, and each interval is jittered by ±20 %, so that they never fall into step, nor two
+//! gateways with each other. While a status is about to turn, the next probe comes sooner: a dead
+//! endpoint is found, and a recovered one used, in a fraction of `fall` or `rise` intervals.
+
+use std::time::Duration;
+
+use rand_core::RngCore;
+
+/// The share of an interval by which it may be longer or shorter, in per mille.
+const JITTER_PER_MILLE: u64 = 200;
+/// The longest wait while a status is about to turn.
+const FAST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The widest gap between the first probes of two endpoints: a small pool is known at once, and
+/// only one that would be a burst takes the whole interval.
+const WIDEST_GAP: Duration = Duration::from_millis(20);
+
+/// How long after the start the first probe of the endpoint at `position` of `count` begins.
+pub fn first_probe_after(position: usize, count: usize, interval: Duration) -> Duration {
+    let position = u32::try_from(position).unwrap_or(u32::MAX);
+    let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+    (interval / count).min(WIDEST_GAP).saturating_mul(position)
+}
+
+/// How long after the start of one probe the next begins.
+pub fn next_probe_after(interval: Duration, turning: bool, rng: &mut impl RngCore) -> Duration {
+    let base = if turning {
+        interval.min(FAST_INTERVAL)
+    } else {
+        interval
+    };
+    let nanos = u64::try_from(base.as_nanos()).unwrap_or(u64::MAX);
+    let span = nanos / 1000 * JITTER_PER_MILLE;
+    let jitter = rng.next_u64() % (2 * span).max(1);
+    Duration::from_nanos(nanos.saturating_sub(span).saturating_add(jitter))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+
+    use super::*;
+
+    #[test]
+    fn a_small_pool_is_known_at_once() {
+        let starts: Vec<_> = (0..3)
+            .map(|n| first_probe_after(n, 3, Duration::from_secs(2)).as_millis())
+            .collect();
+        assert_eq!(starts, [0, 20, 40]);
+    }
+
+    #[test]
+    fn a_large_pool_is_spread_evenly_over_the_interval() {
+        let interval = Duration::from_secs(2);
+        let starts: Vec<_> = (0..10_000)
+            .map(|n| first_probe_after(n, 10_000, interval))
+            .collect();
+        assert!(
+            starts
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] == Duration::from_micros(200))
+        );
+        assert!(starts[9_999] < interval);
+    }
+
+    #[test]
+    fn jitter_stays_within_a_fifth_and_is_centred() {
+        let mut rng = SmallRng::seed_from_u64(7);
+        let interval = Duration::from_secs(2);
+        let waits: Vec<_> = (0..10_000)
+            .map(|_| next_probe_after(interval, false, &mut rng))
+            .collect();
+        assert!(
+            waits
+                .iter()
+                .all(|wait| (1.6..2.4).contains(&wait.as_secs_f64()))
+        );
+        let mean = waits.iter().map(Duration::as_secs_f64).sum::<f64>() / 10_000.0;
+        assert!((mean - 2.0).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn a_turning_status_is_probed_sooner() {
+        let mut rng = SmallRng::seed_from_u64(7);
+        assert!(next_probe_after(Duration::from_secs(2), true, &mut rng).as_millis() <= 600);
+    }
+}

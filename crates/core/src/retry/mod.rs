@@ -1,0 +1,151 @@
+//! Whether a failed attempt is followed by another.
+//!
+//! On by default; everything here errs towards *not* executing a request twice, and nothing here
+//! errs towards showing a client a failure that another endpoint could have prevented.
+//!
+//! The rules, in the order in which they are asked (the first that stops gives the reason that the
+//! access log shows):
+//!
+//! 1. retries are on, and the outcome can be repeated at all;
+//! 2. nothing of an answer has been passed to the client;
+//! 3. nothing was sent, or the request may be executed twice: an idempotent method (RFC 9110,
+//!    section 9.2.2), an `Idempotency-Key` that the route trusts, or the route's own word;
+//! 4. the body can be replayed;
+//! 5. attempts remain: only those count of which something may have been sent, so connection
+//!    failures may go round the whole pool;
+//! 6. an endpoint is left that the request has not tried. Failures that are nobody's fault do not
+//!    exclude their endpoint, so a stale connection may be followed by a fresh one to the same;
+//! 7. the request's deadline has not passed.
+
+use http::Method;
+
+use crate::outcome::{Fault, Outcome, Sent};
+use crate::plan::RetryPolicy;
+
+/// What there is to know when an attempt has failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation {
+    /// What came of the attempt.
+    pub outcome: Outcome,
+    /// Whether anything of an answer went to the client.
+    pub answer_begun: bool,
+    /// Whether the request may be executed twice.
+    pub repeatable: bool,
+    /// Whether all of the request's body that was read can be sent again.
+    pub body_replayable: bool,
+    /// Attempts of this request, this one included, of which something may have been sent.
+    pub attempts_sent: u32,
+    /// Whether an endpoint is left that the request has not tried.
+    pub endpoint_left: bool,
+    /// Whether the request's deadline has not passed.
+    pub time_left: bool,
+}
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Another attempt.
+    Retry,
+    /// None, and why.
+    Stop(Stop),
+}
+
+/// Why no other attempt follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stop {
+    /// Retries are switched off for this route.
+    Off,
+    /// The outcome is final: the client left, the answer was on its way.
+    Final,
+    /// Something of an answer has been passed to the client.
+    AnswerBegun,
+    /// It may have been executed, and must not be executed twice.
+    NotIdempotent,
+    /// The body was too large to keep for a replay.
+    BodyNotReplayable,
+    /// As many attempts as the policy allows have been made.
+    AttemptsUsedUp,
+    /// Every endpoint of the pool has been tried.
+    NoEndpointLeft,
+    /// The request's time is over.
+    Deadline,
+}
+
+impl Decision {
+    /// Every decision, in a fixed order.
+    pub const ALL: [Self; 9] = [
+        Self::Retry,
+        Self::Stop(Stop::Off),
+        Self::Stop(Stop::Final),
+        Self::Stop(Stop::AnswerBegun),
+        Self::Stop(Stop::NotIdempotent),
+        Self::Stop(Stop::BodyNotReplayable),
+        Self::Stop(Stop::AttemptsUsedUp),
+        Self::Stop(Stop::NoEndpointLeft),
+        Self::Stop(Stop::Deadline),
+    ];
+
+    /// The words in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Stop(Stop::Off) => "stop: retries are off",
+            Self::Stop(Stop::Final) => "stop: the outcome is final",
+            Self::Stop(Stop::AnswerBegun) => "stop: an answer had begun",
+            Self::Stop(Stop::NotIdempotent) => "stop: not idempotent",
+            Self::Stop(Stop::BodyNotReplayable) => "stop: body too large to replay",
+            Self::Stop(Stop::AttemptsUsedUp) => "stop: attempts used up",
+            Self::Stop(Stop::NoEndpointLeft) => "stop: no endpoint left",
+            Self::Stop(Stop::Deadline) => "stop: deadline",
+        }
+    }
+}
+
+/// Whether a request may be executed twice without harm.
+pub fn repeatable(method: &Method, has_idempotency_key: bool, policy: &RetryPolicy) -> bool {
+    is_idempotent(method)
+        || policy.non_idempotent
+        || (policy.trust_idempotency_key && has_idempotency_key)
+}
+
+/// Whether the method is idempotent (RFC 9110, section 9.2.2).
+pub fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    )
+}
+
+/// Whether an attempt with this outcome keeps the request away from its endpoint.
+pub fn excludes_endpoint(outcome: Outcome) -> bool {
+    outcome.meaning().fault != Fault::Nobody
+}
+
+/// Decides.
+pub fn decide(policy: &RetryPolicy, situation: &Situation) -> Decision {
+    let meaning = situation.outcome.meaning();
+    let sent = meaning.sent != Sent::No;
+    let stop = if !policy.enabled {
+        Stop::Off
+    } else if !meaning.retryable {
+        Stop::Final
+    } else if situation.answer_begun {
+        Stop::AnswerBegun
+    } else if sent && !situation.repeatable {
+        Stop::NotIdempotent
+    } else if !situation.body_replayable {
+        Stop::BodyNotReplayable
+    } else if sent && situation.attempts_sent >= policy.attempts.get() {
+        Stop::AttemptsUsedUp
+    } else if !situation.endpoint_left {
+        Stop::NoEndpointLeft
+    } else if !situation.time_left {
+        Stop::Deadline
+    } else {
+        return Decision::Retry;
+    };
+    Decision::Stop(stop)
+}
+
+#[cfg(test)]
+mod tests;
