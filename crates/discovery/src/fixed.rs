@@ -1,0 +1,64 @@
+//! The endpoints that stand in the pool file.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use http::Extensions;
+use pingora_core::Result;
+use pingora_core::protocols::l4::socket::SocketAddr;
+use pingora_load_balancing::Backend;
+use pingora_load_balancing::discovery::ServiceDiscovery;
+use switchback_core::plan::EndpointPlan;
+
+use crate::Tier;
+
+/// A list that does not change.
+#[derive(Debug)]
+pub struct Fixed {
+    backends: BTreeSet<Backend>,
+}
+
+impl Fixed {
+    /// These endpoints.
+    pub fn new(endpoints: &[EndpointPlan]) -> Self {
+        let backend = |endpoint: &EndpointPlan| {
+            let mut ext = Extensions::new();
+            ext.insert(Tier(endpoint.tier));
+            let addr = SocketAddr::Inet(endpoint.address);
+            Backend {
+                addr,
+                weight: usize::from(endpoint.weight.value()),
+                ext,
+            }
+        };
+        Self {
+            backends: endpoints.iter().map(backend).collect(),
+        }
+    }
+}
+
+#[async_trait]
+impl ServiceDiscovery for Fixed {
+    async fn discover(&self) -> Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
+        Ok((self.backends.clone(), HashMap::new()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchback_core::plan::Weight;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_goes_in_comes_out() {
+        let endpoint = |port, weight, tier| EndpointPlan {
+            address: ([127, 0, 0, 1], port).into(),
+            weight: Weight::new(weight).unwrap(),
+            tier,
+        };
+        let endpoints = [endpoint(1, 1, 0), endpoint(2, 5, 3)];
+        let found = crate::endpoints(&Fixed::new(&endpoints)).await.unwrap();
+        assert_eq!(found, endpoints);
+    }
+}

@@ -1,0 +1,48 @@
+//! Who the endpoints of a pool are.
+//!
+//! Every source is Pingora's [`ServiceDiscovery`] trait and gives Pingora's [`Backend`]s, so that any
+//! implementation of it fits. What a `Backend` has no field for — the tier — travels as its
+//! extension. For now there is one source, the list in the pool file.
+//!
+//! [`ServiceDiscovery`]: pingora_load_balancing::discovery::ServiceDiscovery
+//! [`Backend`]: pingora_load_balancing::Backend
+
+mod fixed;
+
+use std::net::SocketAddr;
+
+use pingora_core::Result;
+use pingora_load_balancing::Backend;
+use pingora_load_balancing::discovery::ServiceDiscovery;
+use switchback_core::plan::{EndpointPlan, Weight};
+
+pub use fixed::Fixed;
+
+/// The endpoints that a source knows now, in the order of their addresses. Backends that are no
+/// network addresses are left out.
+///
+/// # Errors
+///
+/// Those of the source.
+pub async fn endpoints(source: &dyn ServiceDiscovery) -> Result<Vec<EndpointPlan>> {
+    let (backends, _enabled) = source.discover().await?;
+    Ok(backends.iter().filter_map(endpoint).collect())
+}
+
+fn endpoint(backend: &Backend) -> Option<EndpointPlan> {
+    let address: SocketAddr = *backend.addr.as_inet()?;
+    let weight = u16::try_from(backend.weight)
+        .ok()
+        .and_then(Weight::new)
+        .unwrap_or_default();
+    let Tier(tier) = backend.ext.get::<Tier>().copied().unwrap_or_default();
+    Some(EndpointPlan {
+        address,
+        weight,
+        tier,
+    })
+}
+
+/// The tier of a backend, as its extension.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tier(u8);

@@ -1,0 +1,69 @@
+//! Active health checks: probes, and when they run.
+//!
+//! A probe is Pingora's [`HealthCheck`] trait, so any implementation of it can be used. What
+//! Pingora's own scheduler lacks is ours: jitter, a spread start, a bound on probes at once, a limit
+//! for a whole probe, and thresholds that live in the core, where a simulation can reach them. Its
+//! own `HttpHealthCheck` is not used for two reasons: each makes a connector with its own TLS roots,
+//! which a thousand pools pay a thousand times, and it reads an endless body to its end.
+//!
+//! [`HealthCheck`]: pingora_load_balancing::health_check::HealthCheck
+
+mod http;
+mod reason;
+mod schedule;
+mod tcp;
+
+use std::sync::Arc;
+
+use pingora_core::connectors::TransportConnector;
+use pingora_core::connectors::http::Connector;
+use pingora_load_balancing::health_check::HealthCheck;
+use switchback_core::plan::{HealthPlan, PoolPlan, ProbePlan};
+use switchback_runtime::Gateway;
+
+/// Connects for all probes.
+#[derive(Clone)]
+struct Connectors {
+    http: Arc<Connector<()>>,
+    tcp: Arc<TransportConnector>,
+}
+
+/// Probes every pool that has health checks, until it is dropped.
+pub async fn run(gateway: &Gateway) {
+    let connectors = Connectors {
+        http: Arc::new(Connector::new(None)),
+        tcp: Arc::new(TransportConnector::new(None)),
+    };
+    let mut pools = tokio::task::JoinSet::new();
+    for pool in &gateway.current().pools {
+        if let Some(plan) = &pool.plan.health {
+            let probe = probe(&pool.plan, plan, &connectors);
+            pools.spawn(schedule::run(pool.clone(), plan.clone(), probe));
+        }
+    }
+    // They never end by themselves; when the caller drops this, the set takes them along.
+    pools.join_all().await;
+}
+
+fn probe(
+    pool: &PoolPlan,
+    plan: &HealthPlan,
+    connectors: &Connectors,
+) -> Arc<dyn HealthCheck + Send + Sync> {
+    match &plan.probe {
+        ProbePlan::Tcp => Arc::new(tcp::Tcp::new(pool, plan, connectors.tcp.clone())),
+        ProbePlan::Http { path, expect, port } => {
+            let request = http::Request {
+                path: path.clone(),
+                expect: expect.clone(),
+                port: *port,
+            };
+            Arc::new(http::Http::new(
+                pool,
+                plan,
+                request,
+                connectors.http.clone(),
+            ))
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Answers that the gateway makes itself.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::{StatusCode, Uri};
+use pingora::http::ResponseHeader;
+use pingora_core::Result;
+use pingora_proxy::Session;
+use switchback_core::plan::Redirect;
+use switchback_core::route::PathPattern;
+use switchback_telemetry::Text;
+
+use crate::headers::PROXY_STATUS;
+
+/// An answer with its body.
+pub(crate) struct Answer {
+    header: ResponseHeader,
+    body: Bytes,
+}
+
+/// The answer to a request that failed: what happened in one word (RFC 9209), and the id by which
+/// an operator finds the rest in the access log. It names no pool, no endpoint, no version.
+pub(crate) fn error(status: u16, reason: &'static str, id: &Text) -> Result<Answer> {
+    let phrase = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
+    let id = String::from_utf8_lossy(id.as_bytes());
+    let body = format!("{status} {}\nrequest id: {id}\n", phrase.unwrap_or("Error"));
+    let mut header = ResponseHeader::build(status, Some(8))?;
+    header.insert_header(CONTENT_TYPE, "text/plain; charset=utf-8")?;
+    header.insert_header(CACHE_CONTROL, "no-store")?;
+    header.insert_header(PROXY_STATUS.clone(), format!("switchback; error={reason}"))?;
+    header.insert_header(CONTENT_LENGTH, body.len())?;
+    Ok(Answer {
+        header,
+        body: body.into(),
+    })
+}
+
+/// A redirect to a [`location`].
+pub(crate) fn redirect(status: u16, location: HeaderValue) -> Result<Answer> {
+    let mut header = ResponseHeader::build(status, Some(4))?;
+    header.insert_header(LOCATION, location)?;
+    header.insert_header(CONTENT_LENGTH, 0)?;
+    Ok(Answer {
+        header,
+        body: Bytes::new(),
+    })
+}
+
+/// Sends an answer; the connection stays as it is.
+pub(crate) async fn send(session: &mut Session, answer: Result<Answer>) -> Result<()> {
+    let Answer { header, body } = answer?;
+    let bodyless = body.is_empty();
+    session
+        .write_response_header(Box::new(header), bodyless)
+        .await?;
+    if !bodyless {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(())
+}
+
+/// Where a redirect sends a request: behind the new prefix what had followed the old one, and the
+/// query as it was. `None` if that is no header value.
+pub(crate) fn location(redirect: &Redirect, route: &PathPattern, uri: &Uri) -> Option<HeaderValue> {
+    let mut location = String::from(&*redirect.to);
+    if let PathPattern::Prefix(prefix) = route {
+        let rest = uri
+            .path()
+            .strip_prefix(&**prefix)
+            .unwrap_or("")
+            .trim_start_matches('/');
+        if !rest.is_empty() {
+            // One slash and no more: `//host` would send the client to another host.
+            location.truncate(location.trim_end_matches('/').len());
+            location.push('/');
+            location.push_str(rest);
+        }
+    }
+    if let Some(query) = uri.query() {
+        location.push(if location.contains('?') { '&' } else { '?' });
+        location.push_str(query);
+    }
+    HeaderValue::from_bytes(location.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redirected(to: &str, route: &PathPattern, uri: &str) -> String {
+        let redirect = Redirect {
+            to: to.into(),
+            status: 308,
+        };
+        let uri = uri.parse::<Uri>().unwrap();
+        location(&redirect, route, &uri)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn what_followed_the_prefix_and_the_query_are_kept() {
+        let old = PathPattern::prefix("/old/").unwrap();
+        for (to, uri, expected) in [
+            ("/new/", "/old/a/b?x=1", "/new/a/b?x=1"),
+            ("/new", "/old/a", "/new/a"),
+            ("/new/", "/old", "/new/"),
+            ("/new/", "/old/", "/new/"),
+            (
+                "https://other.example/x/",
+                "/old/a",
+                "https://other.example/x/a",
+            ),
+            ("/new?y=2", "/old?x=1", "/new?y=2&x=1"),
+        ] {
+            assert_eq!(redirected(to, &old, uri), expected, "{to} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_never_leads_to_a_host_that_the_client_named() {
+        let everything = PathPattern::prefix("/").unwrap();
+        assert_eq!(
+            redirected("/", &everything, "//evil.example/x"),
+            "/evil.example/x"
+        );
+    }
+
+    #[test]
+    fn an_exact_route_redirects_to_just_there() {
+        let exact = PathPattern::exact("/old").unwrap();
+        assert_eq!(redirected("/new", &exact, "/old?x"), "/new?x");
+    }
+}

@@ -1,0 +1,87 @@
+//! Header fields that the gateway sets, and those that stop at it.
+
+use http::header::{
+    CONNECTION, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use pingora::http::ResponseHeader;
+
+pub(crate) static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(crate) static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(crate) static FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Removes from an answer what concerns only the connection to the endpoint: the fields that
+/// Connection names, and the hop-by-hop fields of RFC 9110, section 7.6.1. Requests are Pingora's
+/// (`HttpUpstreamRequestPolicy::standard`).
+///
+/// Transfer-Encoding stays, because Pingora frames the client's side by it; so do the fields of an
+/// upgrade in a 101.
+pub(crate) fn strip_hop_by_hop(answer: &mut ResponseHeader) {
+    let upgrade = answer.status == http::StatusCode::SWITCHING_PROTOCOLS;
+    let nominated: Vec<HeaderName> = answer
+        .headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| name != TRANSFER_ENCODING && !(upgrade && name == UPGRADE))
+        .collect();
+    for name in &nominated {
+        answer.remove_header(name);
+    }
+    for name in [
+        &KEEP_ALIVE,
+        &PROXY_CONNECTION,
+        &PROXY_AUTHENTICATE,
+        &TE,
+        &TRAILER,
+    ] {
+        answer.remove_header(name);
+    }
+    if !upgrade {
+        answer.remove_header(&CONNECTION);
+        answer.remove_header(&UPGRADE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(status: u16, fields: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut answer = ResponseHeader::build(status, None).unwrap();
+        for (name, value) in fields {
+            answer.append_header(*name, *value).unwrap();
+        }
+        strip_hop_by_hop(&mut answer);
+        answer.headers.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_concerns_the_connection_stops_here() {
+        let left = stripped(
+            200,
+            &[
+                ("Connection", "close, X-Internal"),
+                ("Connection", "x-other"),
+                ("X-Internal", "1"),
+                ("X-Other", "1"),
+                ("Keep-Alive", "timeout=5"),
+                ("Upgrade", "h2c"),
+                ("Transfer-Encoding", "chunked"),
+                ("X-Kept", "1"),
+            ],
+        );
+        assert_eq!(left, ["transfer-encoding", "x-kept"]);
+    }
+
+    #[test]
+    fn an_upgrade_keeps_its_fields() {
+        let fields = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+        assert_eq!(stripped(101, &fields), ["connection", "upgrade"]);
+    }
+}

@@ -1,0 +1,20 @@
+//! The thin Pingora adapter.
+//!
+//! Translates between Pingora's phases and the core's vocabulary, and decides nothing: which endpoint
+//! comes from [`PoolHandle::begin`](switchback_runtime::PoolHandle::begin), whether another attempt
+//! follows from [`retry::decide`](switchback_core::retry::decide), what a failure means from
+//! [`Outcome`](switchback_core::Outcome). [`service`] has the chart of the phases; each phase is one
+//! file of `phase/`.
+
+mod answer;
+mod client;
+mod ctx;
+mod error;
+mod headers;
+mod listen;
+mod peer;
+mod phase;
+mod service;
+
+pub use listen::services;
+pub use service::Proxy;

@@ -1,0 +1,227 @@
+//! An attempt has failed: what it came to, whether another follows, and what the client gets if not.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use pingora_core::{Error, ErrorSource, ErrorType};
+use pingora_proxy::{FailToProxy, Session};
+use switchback_core::Outcome;
+use switchback_core::outcome::{Fault, Sent, refusal};
+use switchback_core::retry::{self, Decision, Situation, Stop};
+use switchback_runtime::Gateway;
+use switchback_telemetry::{Failure, Origin};
+
+use crate::ctx::Ctx;
+use crate::phase::response::RETRY_ON_STATUS;
+use crate::{answer, error};
+
+/// How long what a client is still sending is read after an error answer, so that the answer is not
+/// lost in the reset that unread bytes cause.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A connection could not be established.
+pub(crate) fn connecting(
+    gateway: &Gateway,
+    session: &Session,
+    ctx: &mut Ctx,
+    mut error: Box<Error>,
+) -> Box<Error> {
+    let outcome = error::connecting(&error);
+    let retry = settle(gateway, session, ctx, outcome, &error);
+    error.set_retry(retry);
+    error
+}
+
+/// It failed on a connection, or was given up for its status.
+pub(crate) fn proxying(
+    gateway: &Gateway,
+    session: &Session,
+    ctx: &mut Ctx,
+    mut error: Box<Error>,
+) -> Box<Error> {
+    if error.etype == RETRY_ON_STATUS {
+        return error;
+    }
+    let Some(attempt) = ctx.attempt.as_ref() else {
+        error.set_retry(false);
+        return error;
+    };
+    let outcome = error::proxying(&error, &attempt.facts);
+    let retry = settle(gateway, session, ctx, outcome, &error);
+    error.set_retry(retry);
+    error
+}
+
+/// Ends the attempt and tells whether another follows.
+fn settle(
+    gateway: &Gateway,
+    session: &Session,
+    ctx: &mut Ctx,
+    outcome: Outcome,
+    error: &Error,
+) -> bool {
+    let decision = decide(gateway, session, ctx, outcome);
+    if outcome != Outcome::ClientGone && decision != Decision::Retry {
+        give_up(ctx, outcome, decision);
+    }
+    end_attempt(ctx, outcome, decision, Some(error::detail(error)));
+    decision == Decision::Retry
+}
+
+/// What follows if the attempt under way ends with this outcome.
+pub(crate) fn decide(
+    gateway: &Gateway,
+    session: &Session,
+    ctx: &Ctx,
+    outcome: Outcome,
+) -> Decision {
+    let (Some(forward), Some(target)) = (ctx.forward.as_ref(), ctx.target()) else {
+        return Decision::Stop(Stop::Final);
+    };
+    let sent = outcome.meaning().sent != Sent::No;
+    let decision = retry::decide(
+        &target.retry,
+        &Situation {
+            outcome,
+            answer_begun: answer_begun(session),
+            repeatable: forward.repeatable,
+            body_replayable: !session.as_ref().retry_buffer_truncated(),
+            attempts_sent: forward.attempts_sent + u32::from(sent),
+            endpoint_left: endpoint_left(ctx, outcome),
+            time_left: !gateway.clock.until(forward.deadline).is_zero(),
+        },
+    );
+    forward.pool.metrics.retry_decided(decision.as_str());
+    decision
+}
+
+/// Ends the attempt under way.
+pub(crate) fn end_attempt(
+    ctx: &mut Ctx,
+    outcome: Outcome,
+    decision: Decision,
+    detail: Option<String>,
+) {
+    let Some(attempt) = ctx.attempt.take() else {
+        return;
+    };
+    let endpoint = attempt.pick().endpoint;
+    let mut record = attempt.end(outcome, detail);
+    record.decision = Some(decision.as_str());
+    ctx.attempts.push(record);
+    let Some(forward) = ctx.forward.as_mut() else {
+        return;
+    };
+    if outcome.meaning().sent != Sent::No {
+        forward.attempts_sent += 1;
+    }
+    if retry::excludes_endpoint(outcome) {
+        forward.tried.insert(endpoint);
+    } else {
+        forward.fresh = true;
+    }
+}
+
+/// The gateway's own answer, where none has begun.
+pub(crate) async fn answer(session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
+    if ctx.failure.is_none() {
+        ctx.failure = Some(unexplained(error));
+    }
+    let status = if answer_begun(session) {
+        None
+    } else {
+        ctx.status.or_else(|| status(error))
+    };
+    let reason = ctx
+        .failure
+        .as_ref()
+        .map_or(refusal::BAD_REQUEST, |failure| failure.reason);
+    if let Some(status) = status {
+        session.set_keepalive(None);
+        // A client that cannot be answered is gone; there is nobody left to tell.
+        let sent = answer::send(session, answer::error(status, reason, &ctx.id))
+            .await
+            .is_ok();
+        if sent && !session.as_mut().is_body_done() {
+            session.set_total_drain_timeout(Some(LINGER));
+            let _ = session.as_mut().drain_request_body().await;
+        }
+    }
+    FailToProxy {
+        error_code: status.unwrap_or(0),
+        can_reuse_downstream: false,
+    }
+}
+
+fn give_up(ctx: &mut Ctx, outcome: Outcome, decision: Decision) {
+    let meaning = outcome.meaning();
+    let origin = match meaning.fault {
+        Fault::Client => Origin::Client,
+        _ => Origin::Gateway,
+    };
+    ctx.status = meaning.status;
+    ctx.failure = Some(Failure {
+        reason: meaning.reason,
+        origin,
+        decision: Some(decision.as_str()),
+        pool: ctx.forward.as_ref().map(|forward| forward.pool.standing()),
+    });
+}
+
+/// Whether something of an answer has gone to the client. Interim answers are none: the client waits
+/// for the final one.
+fn answer_begun(session: &Session) -> bool {
+    session.response_written().is_some_and(|answer| {
+        !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS
+    })
+}
+
+/// Whether an endpoint is left once the attempt under way has ended with this outcome.
+fn endpoint_left(ctx: &Ctx, outcome: Outcome) -> bool {
+    let Some(forward) = ctx.forward.as_ref() else {
+        return false;
+    };
+    if !retry::excludes_endpoint(outcome) {
+        return true;
+    }
+    let mut tried = forward.tried.clone();
+    if let Some(attempt) = ctx.attempt.as_ref() {
+        tried.insert(attempt.pick().endpoint);
+    }
+    forward.pool.has_untried(&tried)
+}
+
+/// The failure of a request that no attempt explains: the client broke it, or we did.
+fn unexplained(error: &Error) -> Failure {
+    let (reason, origin) = match (error.esource(), error.etype()) {
+        (
+            ErrorSource::Downstream,
+            ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed,
+        ) => (Outcome::ClientGone.meaning().reason, Origin::Client),
+        (ErrorSource::Downstream, _) => (refusal::BAD_REQUEST, Origin::Client),
+        _ => (Outcome::Abandoned.meaning().reason, Origin::Gateway),
+    };
+    Failure {
+        reason,
+        origin,
+        decision: None,
+        pool: None,
+    }
+}
+
+/// The status for an error that no outcome explains; `None` if there is nobody to answer.
+fn status(error: &Error) -> Option<u16> {
+    match (error.esource(), error.etype()) {
+        (_, ErrorType::HTTPStatus(status)) => Some(*status),
+        (
+            ErrorSource::Downstream,
+            ErrorType::ReadError
+            | ErrorType::WriteError
+            | ErrorType::WriteTimedout
+            | ErrorType::ConnectionClosed,
+        ) => None,
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(408),
+        (ErrorSource::Downstream, _) => Some(400),
+        _ => Some(500),
+    }
+}

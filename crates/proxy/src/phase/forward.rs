@@ -1,0 +1,74 @@
+//! The request on its way to the endpoint.
+
+use std::fmt::Write;
+
+use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
+use pingora::http::RequestHeader;
+use pingora_core::{OrErr, Result};
+
+use crate::ctx::Ctx;
+use crate::headers::{
+    FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REQUEST_ID,
+};
+
+/// Completes the request's header; Pingora has removed what is hop-by-hop.
+pub(crate) fn request_header(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
+    let given = if ctx.from_trusted {
+        let fields = request.headers.get_all(&X_FORWARDED_FOR);
+        fields
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect::<Vec<_>>()
+            .join(", ")
+    } else {
+        request.remove_header(&FORWARDED);
+        request.remove_header(&X_FORWARDED_PROTO);
+        request.remove_header(&X_FORWARDED_HOST);
+        String::new()
+    };
+    let mut forwarded_for = given;
+    if !forwarded_for.is_empty() {
+        forwarded_for.push_str(", ");
+    }
+    // Writing to a string cannot fail.
+    let _ = write!(forwarded_for, "{}", ctx.connected.to_canonical());
+    request.insert_header(X_FORWARDED_FOR.clone(), forwarded_for)?;
+    if !request.headers.contains_key(&X_FORWARDED_PROTO) {
+        request.insert_header(X_FORWARDED_PROTO.clone(), "http")?;
+    }
+    match request.headers.get(HOST).cloned() {
+        Some(host) if !request.headers.contains_key(&X_FORWARDED_HOST) => {
+            request.insert_header(X_FORWARDED_HOST.clone(), host)?;
+        }
+        Some(_) => {}
+        // HTTP/1.0 need not name one; HTTP/1.1, which the endpoint gets, must.
+        None => request.insert_header(HOST, endpoint_host(ctx)?)?,
+    }
+    let id = HeaderValue::from_bytes(ctx.id.as_bytes());
+    request.insert_header(X_REQUEST_ID.clone(), id.or_fail()?)?;
+    let fresh = ctx.forward.as_ref().is_some_and(|forward| forward.fresh);
+    if fresh && !request.headers.contains_key(UPGRADE) {
+        request.insert_header(CONNECTION, "close")?;
+    }
+    Ok(())
+}
+
+/// Notes the proof that the header was written: Pingora reads the body only after.
+pub(crate) fn request_body(ctx: &mut Ctx) {
+    if let Some(attempt) = ctx.attempt.as_mut() {
+        attempt.facts.header_written = true;
+    }
+}
+
+fn endpoint_host(ctx: &Ctx) -> Result<HeaderValue> {
+    let named = ctx
+        .forward
+        .as_ref()
+        .and_then(|forward| forward.pool.plan.host.as_deref());
+    let address = ctx
+        .attempt
+        .as_ref()
+        .map(|attempt| attempt.address().to_string());
+    let host = named.or(address.as_deref()).unwrap_or("");
+    HeaderValue::from_str(host).or_fail()
+}

@@ -1,0 +1,84 @@
+//! One configuration, as it runs.
+//!
+//! A generation is built beside the running one and swapped in whole. A request holds the generation
+//! that it began with until it ends.
+
+use std::sync::Arc;
+
+use switchback_core::plan::{Plan, RoutePlan};
+use switchback_core::route::RouteTable;
+use switchback_core::{PoolIndex, Status};
+use switchback_telemetry::{Metrics, RouteMetrics};
+
+use crate::clock::Clock;
+use crate::pool::PoolHandle;
+
+/// One configuration, as it runs.
+#[derive(Debug)]
+pub struct Generation {
+    /// The configuration.
+    pub plan: Plan,
+    /// The pools, in the order of the plan.
+    pub pools: Vec<Arc<PoolHandle>>,
+    routes: Vec<RouteHandle>,
+    table: RouteTable,
+    unrouted: Arc<RouteMetrics>,
+}
+
+/// A route, with its metrics.
+#[derive(Debug)]
+pub struct RouteHandle {
+    /// The configuration.
+    pub plan: RoutePlan,
+    /// The route's metrics.
+    pub metrics: Arc<RouteMetrics>,
+}
+
+impl Generation {
+    /// The route label of requests that no route matched.
+    const UNROUTED: &str = "none";
+
+    /// Builds what runs from what is configured.
+    pub fn new(plan: Plan, metrics: &Metrics, clock: Clock) -> Self {
+        let pool = |pool| Arc::new(PoolHandle::new(pool, metrics, clock));
+        let route = |plan: RoutePlan| RouteHandle {
+            metrics: metrics.route(&plan.name),
+            plan,
+        };
+        Self {
+            pools: plan.pools.iter().cloned().map(pool).collect(),
+            table: RouteTable::new(plan.routes.iter().map(|route| (&route.host, &route.path))),
+            routes: plan.routes.iter().cloned().map(route).collect(),
+            unrouted: metrics.route(Self::UNROUTED),
+            plan,
+        }
+    }
+
+    /// The position of the most specific route of a request.
+    pub fn find_route(&self, host: &str, path: &str) -> Option<usize> {
+        self.table.find(host, path)
+    }
+
+    /// The route at a position that [`Self::find_route`] gave.
+    pub fn route(&self, position: usize) -> &RouteHandle {
+        &self.routes[position]
+    }
+
+    /// The metrics of a request: its route's, or those of requests that no route matched.
+    pub fn route_metrics(&self, route: Option<usize>) -> &RouteMetrics {
+        route.map_or(&self.unrouted, |position| &self.routes[position].metrics)
+    }
+
+    /// A pool.
+    pub fn pool(&self, index: PoolIndex) -> &Arc<PoolHandle> {
+        &self.pools[index.at()]
+    }
+
+    /// Pools with endpoints whose first probe has no result yet.
+    pub fn unprobed_pools(&self) -> impl Iterator<Item = &PoolHandle> {
+        self.pools
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|pool| pool.plan.health.is_some() && pool.count(Status::Pending) > 0)
+    }
+}

@@ -1,0 +1,22 @@
+//! Live state: what the services of one process share while they run.
+//!
+//! The core decides and holds no lock; Pingora and the probes do I/O and hold no state. Between the
+//! two stands this crate: the [clock](Clock) and the [random source](random) that the core takes as
+//! arguments, the [`Generation`] of the configuration that is in force, a [`PoolHandle`] around each
+//! pool's state, the [`Attempt`] guard by which that state hears of outcomes, and the count of
+//! requests that a [drain](Drain) waits for.
+
+mod attempt;
+mod clock;
+mod drain;
+mod gateway;
+mod generation;
+mod pool;
+pub mod random;
+
+pub use attempt::{Attempt, Facts};
+pub use clock::Clock;
+pub use drain::{Drain, InFlight};
+pub use gateway::Gateway;
+pub use generation::{Generation, RouteHandle};
+pub use pool::PoolHandle;
