@@ -1,0 +1,102 @@
+//! The accept loop.
+//!
+//! Not `axum::serve`: it gives hyper no timer, without which no timeout works, and so a client that sends
+//! half a header stays for ever. Here a connection carries one request and lives for 30 s at most,
+//! header and body, reading and writing. A scrape each 15 s does not miss keep-alive, and nobody can
+//! hold a place by doing nothing.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::routes::{AdminState, router};
+
+/// Connections at once; more wait in the kernel's queue.
+const CONNECTIONS: usize = 128;
+/// From accepting a connection to the end of its request's header.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// From accepting a connection to the end of its answer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// What open connections are given after the shutdown.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// The largest request header, in bytes.
+const HEADER_LIMIT: usize = 16 * 1024;
+/// The pause after an accept that failed for want of file descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers on `listener` until `shutdown` completes, then gives open connections one second.
+///
+/// # Errors
+/// None yet: an accept that fails is logged and tried again, since the asker matters most when things
+/// are scarce.
+pub async fn serve(
+    listener: TcpListener,
+    state: AdminState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = router(state);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let place = tokio::select! {
+            () = &mut shutdown => break,
+            // The semaphore is never closed.
+            Ok(place) = Arc::clone(&places).acquire_owned() => place,
+        };
+        let stream = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = accept(&listener) => accepted,
+        };
+        let connection = converse(stream, router.clone());
+        connections.spawn(async move {
+            connection.await;
+            drop(place);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    // What is left after that is aborted with the set.
+    let _ = timeout(DRAIN_TIMEOUT, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
+    Ok(())
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                log::warn!("admin listener: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, router: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_LIMIT)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    match timeout(CONNECTION_TIMEOUT, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log::debug!("admin connection: {error}"),
+        Err(_) => log::debug!("admin connection: no end within {CONNECTION_TIMEOUT:?}"),
+    }
+}

@@ -1,0 +1,130 @@
+//! From a record to its line of JSON.
+//!
+//! Keys stand in one order and an absent thing has no key, `status` excepted, which is `null`: a line
+//! without a status is one that somebody will search for.
+
+use std::io::Write as _;
+
+use super::json::{push_millis, push_string, push_u64};
+use super::record::{AccessRecord, AttemptRecord, Failure};
+use super::time::Clockface;
+
+/// Formats records; keeps what can be kept from one to the next.
+#[derive(Debug)]
+pub(super) struct Formatter {
+    clockface: Clockface,
+}
+
+impl Formatter {
+    pub(super) fn new() -> Self {
+        Self {
+            clockface: Clockface::new(),
+        }
+    }
+
+    /// Appends the record as one line, line feed included.
+    pub(super) fn push(&mut self, out: &mut Vec<u8>, record: &AccessRecord) {
+        out.extend_from_slice(b"{\"time\":\"");
+        self.clockface.push(out, record.time);
+        out.extend_from_slice(b"\",\"id\":");
+        push_string(out, record.id.as_bytes());
+        out.extend_from_slice(b",\"client\":\"");
+        push_displayed(out, record.client);
+        out.extend_from_slice(b"\",\"method\":");
+        push_string(out, record.method.as_bytes());
+        if let Some(host) = &record.host {
+            out.extend_from_slice(b",\"host\":");
+            push_string(out, host.as_bytes());
+        }
+        out.extend_from_slice(b",\"path\":");
+        push_string(out, record.path.as_bytes());
+        out.extend_from_slice(b",\"status\":");
+        match record.status {
+            Some(status) => push_u64(out, status.into()),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"bytes_in\":");
+        push_u64(out, record.bytes_in);
+        out.extend_from_slice(b",\"bytes_out\":");
+        push_u64(out, record.bytes_out);
+        out.extend_from_slice(b",\"duration_ms\":");
+        push_millis(out, record.duration);
+        push_name(out, "route", record.route.as_deref());
+        push_name(out, "pool", record.pool.as_deref());
+        push_name(out, "protocol", Some(record.protocol));
+        out.extend_from_slice(b",\"attempts\":[");
+        for (index, attempt) in record.attempts.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            push_attempt(out, attempt);
+        }
+        out.push(b']');
+        if let Some(failure) = &record.failure {
+            push_failure(out, failure);
+        }
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+fn push_attempt(out: &mut Vec<u8>, attempt: &AttemptRecord) {
+    out.extend_from_slice(b"{\"endpoint\":\"");
+    push_displayed(out, attempt.endpoint);
+    out.extend_from_slice(b"\",\"reused\":");
+    out.extend_from_slice(if attempt.reused { b"true" } else { b"false" });
+    if let Some(connect) = attempt.connect {
+        out.extend_from_slice(b",\"connect_ms\":");
+        push_millis(out, connect);
+    }
+    if let Some(first_byte) = attempt.first_byte {
+        out.extend_from_slice(b",\"first_byte_ms\":");
+        push_millis(out, first_byte);
+    }
+    push_name(out, "outcome", Some(attempt.outcome));
+    push_name(
+        out,
+        "sent",
+        Some(attempt.sent).filter(|sent| *sent != "yes"),
+    );
+    if let Some(status) = attempt.status {
+        out.extend_from_slice(b",\"status\":");
+        push_u64(out, status.into());
+    }
+    push_name(out, "decision", attempt.decision);
+    if let Some(detail) = &attempt.detail {
+        out.extend_from_slice(b",\"detail\":");
+        push_string(out, detail.as_bytes());
+    }
+    out.push(b'}');
+}
+
+fn push_failure(out: &mut Vec<u8>, failure: &Failure) {
+    push_name(out, "reason", Some(failure.reason));
+    push_name(out, "origin", Some(failure.origin.as_str()));
+    push_name(out, "decision", failure.decision);
+    if let Some(pool) = failure.pool {
+        out.extend_from_slice(b",\"healthy\":");
+        push_u64(out, pool.healthy.into());
+        out.extend_from_slice(b",\"total\":");
+        push_u64(out, pool.total.into());
+    }
+}
+
+/// Appends `,"key":"value"`, or nothing. The key must need no escaping.
+fn push_name(out: &mut Vec<u8>, key: &'static str, value: Option<&str>) {
+    if let Some(value) = value {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\":");
+        push_string(out, value.as_bytes());
+    }
+}
+
+/// Appends something whose text needs no escaping.
+fn push_displayed(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,25 @@
+//! The access log: one line a request, the whole story of it.
+//!
+//! The request path builds an [`AccessRecord`] and moves it, boxed, into a bounded queue; a thread of
+//! its own formats and writes in batches. The bound is a promise to the request path: a slow disk or
+//! a stalled pipe costs log lines, which are counted, and never a request.
+//!
+//! Rejected: formatting on the request path (half a microsecond or more each, on the threads that move
+//! bytes); `serde_json` (it refuses the invalid UTF-8 that clients do send, and a line's shape never
+//! changes); a channel that wakes its reader (a system call for each request).
+//!
+//! The query of a URL is not logged: that is where the secrets are.
+
+mod json;
+mod line;
+mod log;
+mod record;
+mod sink;
+mod text;
+mod time;
+mod writer;
+
+pub use self::log::{AccessLog, Guard};
+pub use record::{AccessRecord, AttemptRecord, Attempts, Failure, PoolState};
+pub use sink::Sink;
+pub use text::Text;

@@ -1,0 +1,119 @@
+//! Every metric that there is, with its labels and its help: the one place where names stand.
+//!
+//! The exposition walks this table, so a metric outside it cannot be exposed; the reference is generated
+//! from it.
+
+/// How a metric is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only goes up; starts at zero with the process or with its labels.
+    Counter,
+    /// A value of this moment.
+    Gauge,
+    /// Observations in buckets; exposed as `_bucket`, `_sum` and `_count`.
+    Histogram,
+    /// Constant; the labels are what is told.
+    Info,
+}
+
+impl MetricKind {
+    /// The name in the documentation.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Info => "info",
+        }
+    }
+
+    /// What the exposition appends to the family's name.
+    pub(super) const fn suffix(self) -> &'static str {
+        match self {
+            Self::Counter => "_total",
+            Self::Info => "_info",
+            Self::Gauge | Self::Histogram => "",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricInfo {
+    /// The name to query by; of a histogram without `_bucket`, `_sum`, `_count`.
+    pub name: &'static str,
+    /// How it is to be read.
+    pub kind: MetricKind,
+    /// Its labels, in the order of exposition.
+    pub labels: &'static [&'static str],
+    /// What it counts, in a sentence.
+    pub help: &'static str,
+    pub(super) family: Family,
+}
+
+impl MetricInfo {
+    /// The name of the family as OpenMetrics means it: without the suffix of the kind.
+    pub(super) fn family_name(&self) -> &'static str {
+        self.name
+            .strip_suffix(self.kind.suffix())
+            .unwrap_or(self.name)
+    }
+}
+
+/// Every metric, in the order of the exposition and of the reference.
+#[must_use]
+pub const fn catalogue() -> &'static [MetricInfo] {
+    CATALOGUE
+}
+
+macro_rules! families {
+    ($($family:ident: $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        /// Where the numbers of a metric come from.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Family { $($family),* }
+
+        const CATALOGUE: &[MetricInfo] = &[$(MetricInfo {
+            name: $name,
+            kind: MetricKind::$kind,
+            labels: &[$($label),*],
+            help: $help,
+            family: Family::$family,
+        }),*];
+    };
+}
+
+families! {
+    ClientErrors: Counter "switchback_client_errors_total" ["origin", "alternatives", "reason"]
+        "Requests that failed. With alternatives=\"1+\" something else could have been tried: alert on any.";
+    Requests: Counter "switchback_requests_total" ["route", "class"]
+        "Requests that ended, by the class of the status that the client was sent (none: it was sent none).";
+    RequestDuration: Histogram "switchback_request_duration_seconds" ["route"]
+        "Time from the first byte of a request to the end of its response.";
+    RequestsInFlight: Gauge "switchback_requests_in_flight" []
+        "Requests that have begun and not ended.";
+    Attempts: Counter "switchback_attempts_total" ["pool", "endpoint", "outcome"]
+        "Attempts that ended, by outcome. A request has one, and one more for each retry.";
+    Retries: Counter "switchback_retries_total" ["pool", "decision"]
+        "What was decided after a failed attempt: retry, or which rule stopped it.";
+    EndpointInFlight: Gauge "switchback_endpoint_in_flight" ["pool", "endpoint"]
+        "Attempts at an endpoint that have begun and not ended.";
+    EndpointStatus: Gauge "switchback_endpoint_status" ["pool", "endpoint", "status"]
+        "1 for the status that an endpoint has, 0 for the others.";
+    EndpointStatusChanges: Counter "switchback_endpoint_status_changes_total" ["pool", "endpoint", "status"]
+        "Changes of an endpoint's status, by the status that it changed to.";
+    Probes: Counter "switchback_probes_total" ["pool", "endpoint", "result"]
+        "Health probes that ended, by result: pass or fail.";
+    ProbeDuration: Histogram "switchback_probe_duration_seconds" ["pool"]
+        "Time that a health probe took, whatever its result.";
+    AccessLogDropped: Counter "switchback_access_log_dropped_total" []
+        "Access-log lines that were lost because the queue to their writer was full.";
+    AccessLogWriteErrors: Counter "switchback_access_log_write_errors_total" []
+        "Writes of the access log that failed; they are tried again.";
+    ConfigGeneration: Gauge "switchback_config_generation" []
+        "Number of the configuration in force; goes up by one with each reload that was taken.";
+    StartTime: Gauge "switchback_start_time_seconds" []
+        "When the process was started, in seconds since 1970.";
+    BuildInfo: Info "switchback_build_info" ["version"]
+        "The version that runs.";
+}

@@ -1,0 +1,175 @@
+//! The metrics, in the text format of OpenMetrics 1.0.
+//!
+//! **A handle for each thing that the configuration names.** [`Metrics::route`], [`Metrics::pool`] and
+//! [`Metrics::endpoint`] are called when a configuration is loaded; the request path holds what they return
+//! and only adds to atomics: no label is looked up, nothing is locked or allocated.
+//!
+//! **Series live as long as their handle.** The same labels give the same handle while anybody holds it, so
+//! counters go on across a reload; when the last holder is gone, so are the series. A discovery that
+//! replaces its endpoints every hour does not grow the exposition for ever. Prometheus takes a series that
+//! comes back at zero for a restart, which is right.
+//!
+//! **Labels are bounded by the configuration and by the program**, never by a client. The names of outcomes,
+//! statuses, reasons and decisions are given once ([`Vocabulary`]); a name outside it counts as `other`.
+//!
+//! `prometheus-client` writes the format. Its `Family` is not used, because it keeps a series for ever
+//! and in random order; nor is its `Histogram`, because it locks at each observation.
+
+mod catalogue;
+mod client_errors;
+mod counters;
+mod endpoint;
+mod exposition;
+mod histogram;
+mod pool;
+mod route;
+mod table;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+
+pub use catalogue::{MetricInfo, MetricKind, catalogue};
+pub use counters::InFlight;
+pub use endpoint::EndpointMetrics;
+pub use pool::PoolMetrics;
+pub use route::RouteMetrics;
+
+use self::client_errors::ClientErrors;
+use self::counters::Gauge;
+use self::exposition::Exposition;
+use self::table::Table;
+use crate::access::AccessLog;
+use crate::origin::Origin;
+
+/// The label values that the program defines, each in the order of its own index.
+#[derive(Clone, Copy, Debug)]
+pub struct Vocabulary {
+    /// How an attempt can end; indexed by [`EndpointMetrics::attempt_finished`].
+    pub outcomes: &'static [&'static str],
+    /// How an endpoint can stand; indexed by [`EndpointMetrics::set_status`].
+    pub statuses: &'static [&'static str],
+    /// What can be decided after a failed attempt: `retry`, `stop: …`.
+    pub decisions: &'static [&'static str],
+    /// Why a request can fail.
+    pub reasons: &'static [&'static str],
+}
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    families: Arc<Families>,
+}
+
+/// What is measured. The collector reads it, the handles write it.
+#[derive(Debug)]
+struct Families {
+    vocabulary: Vocabulary,
+    version: &'static str,
+    start_time_seconds: f64,
+    config_generation: AtomicU64,
+    requests_in_flight: Gauge,
+    client_errors: ClientErrors,
+    access_log: OnceLock<AccessLog>,
+    routes: Table<Arc<str>, RouteMetrics>,
+    pools: Table<Arc<str>, PoolMetrics>,
+    endpoints: Table<(Arc<str>, SocketAddr), EndpointMetrics>,
+}
+
+impl Metrics {
+    /// The media type of [`Metrics::render`].
+    pub const CONTENT_TYPE: &'static str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Metrics of a process that has `version` and was started at `start_time`.
+    #[must_use]
+    pub fn new(vocabulary: Vocabulary, version: &'static str, start_time: SystemTime) -> Self {
+        let since_epoch = start_time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let families = Arc::new(Families {
+            vocabulary,
+            version,
+            start_time_seconds: since_epoch.as_secs_f64(),
+            config_generation: AtomicU64::new(0),
+            requests_in_flight: Gauge::default(),
+            client_errors: ClientErrors::new(vocabulary.reasons),
+            access_log: OnceLock::new(),
+            routes: Table::default(),
+            pools: Table::default(),
+            endpoints: Table::default(),
+        });
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Exposition::new(Arc::clone(&families))));
+        Self { registry, families }
+    }
+
+    /// The handle of a route. To be called when a configuration is loaded: it locks and allocates.
+    #[must_use]
+    pub fn route(&self, route: &str) -> Arc<RouteMetrics> {
+        self.families
+            .routes
+            .resolve(Arc::from(route), RouteMetrics::new)
+    }
+
+    /// The handle of a pool. To be called when a configuration is loaded: it locks and allocates.
+    #[must_use]
+    pub fn pool(&self, pool: &str) -> Arc<PoolMetrics> {
+        let decisions = self.families.vocabulary.decisions;
+        self.families
+            .pools
+            .resolve(Arc::from(pool), || PoolMetrics::new(decisions))
+    }
+
+    /// The handle of an endpoint. To be called when it is configured or discovered: it locks and
+    /// allocates.
+    #[must_use]
+    pub fn endpoint(&self, pool: &str, endpoint: SocketAddr) -> Arc<EndpointMetrics> {
+        let vocabulary = &self.families.vocabulary;
+        let key = (Arc::from(pool), endpoint);
+        self.families
+            .endpoints
+            .resolve(key, || EndpointMetrics::new(vocabulary))
+    }
+
+    /// Counts a request as in flight until the returned guard is dropped.
+    pub fn request_started(&self) -> InFlight {
+        self.families.requests_in_flight.enter()
+    }
+
+    /// Counts a request that failed. `alternatives` says whether something else could still have been
+    /// tried. With alternatives the count is the broken promise, and must stay zero.
+    pub fn client_error(&self, origin: Origin, alternatives: bool, reason: &'static str) {
+        self.families
+            .client_errors
+            .add(origin, alternatives, reason);
+    }
+
+    /// Notes the number of the configuration that is in force.
+    pub fn set_config_generation(&self, generation: u64) {
+        self.families
+            .config_generation
+            .store(generation, Ordering::Relaxed);
+    }
+
+    /// Exposes the losses of `log` from now on. Only the first log counts.
+    pub fn watch_access_log(&self, log: AccessLog) {
+        // A process has one access log.
+        let _ = self.families.access_log.set(log);
+    }
+
+    /// Everything in the text format of OpenMetrics, in the order of [`catalogue`].
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(16 * 1024);
+        // Writing to a string cannot fail, and the collector makes no error of its own.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,355 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::*;
+
+const VOCABULARY: Vocabulary = Vocabulary {
+    outcomes: &["completed", "connection_refused"],
+    statuses: &["pending", "healthy", "failing"],
+    decisions: &["retry", "stop: not idempotent"],
+    reasons: &["connection_refused", "destination_unavailable"],
+};
+
+fn metrics() -> Metrics {
+    Metrics::new(
+        VOCABULARY,
+        "1.2.3",
+        UNIX_EPOCH + Duration::from_millis(1_500),
+    )
+}
+
+fn endpoint() -> SocketAddr {
+    SocketAddr::from(([10, 0, 1, 11], 8080))
+}
+
+/// The value of the one line that begins with `series` and a space.
+fn value(rendered: &str, series: &str) -> Option<f64> {
+    let mut found = rendered
+        .lines()
+        .filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+        .map(|value| value.parse().unwrap());
+    let first = found.next();
+    assert_eq!(found.next(), None, "{series} stands twice");
+    first
+}
+
+/// Names of the families as the exposition declares them, in order.
+fn declared(rendered: &str) -> Vec<(String, String)> {
+    let types = rendered
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "));
+    types
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
+        .collect()
+}
+
+/// Every handle in use, so that every family has a series.
+fn everything(metrics: &Metrics) -> impl Sized + use<> {
+    let route = metrics.route("shop.example.com/api/");
+    route.request_finished(Some(200), Duration::from_millis(38));
+    let pool = metrics.pool("api");
+    pool.retry_decided("retry");
+    pool.probe_took(Duration::from_millis(2));
+    let handle = metrics.endpoint("api", endpoint());
+    handle.attempt_finished(1);
+    handle.set_status(0);
+    handle.set_status(1);
+    handle.probe_finished(true);
+    (route, pool, handle)
+}
+
+#[test]
+fn the_exposition_declares_the_catalogue_in_its_order() {
+    let metrics = metrics();
+    let _held = everything(&metrics);
+    let expected: Vec<(String, String)> = catalogue()
+        .iter()
+        .map(|metric| {
+            (
+                metric.family_name().to_owned(),
+                metric.kind.as_str().to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(declared(&metrics.render()), expected);
+}
+
+#[test]
+fn every_metric_has_a_series_with_its_labels_and_no_other_series_exists() {
+    let metrics = metrics();
+    let _held = everything(&metrics);
+    let rendered = metrics.render();
+    let mut seen = BTreeSet::new();
+    for line in rendered.lines().filter(|line| !line.starts_with('#')) {
+        let name_end = line.find(['{', ' ']).unwrap();
+        let metric = catalogue()
+            .iter()
+            .find(|metric| match metric.kind {
+                MetricKind::Histogram => ["_bucket", "_sum", "_count"]
+                    .iter()
+                    .any(|suffix| line[..name_end] == format!("{}{suffix}", metric.name)),
+                _ => &line[..name_end] == metric.name,
+            })
+            .unwrap_or_else(|| panic!("not in the catalogue: {line}"));
+        let labels = line[name_end..]
+            .split_once('}')
+            .map_or("", |(labels, _)| labels);
+        let names: Vec<&str> = labels
+            .split(['{', ','])
+            .filter_map(|label| Some(label.split_once("=\"")?.0))
+            .filter(|name| *name != "le")
+            .collect();
+        assert_eq!(names, metric.labels, "{line}");
+        seen.insert(metric.name);
+    }
+    assert_eq!(seen.len(), catalogue().len());
+}
+
+#[test]
+fn names_are_unique_and_end_in_their_unit() {
+    let names: BTreeSet<&str> = catalogue().iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), catalogue().len());
+    for metric in catalogue() {
+        assert!(metric.name.starts_with("switchback_"), "{}", metric.name);
+        assert!(
+            metric.name.ends_with(metric.kind.suffix()),
+            "{}",
+            metric.name
+        );
+        let is_duration = metric.kind == MetricKind::Histogram;
+        assert!(
+            !is_duration || metric.name.ends_with("_seconds"),
+            "{}",
+            metric.name
+        );
+        assert!(metric.help.ends_with('.'), "{}", metric.name);
+        // Backslashes and line feeds would need escaping, and the encoder does none for help.
+        assert!(!metric.help.contains(['\\', '\n']), "{}", metric.name);
+    }
+}
+
+#[test]
+fn a_fresh_process_exposes_this() {
+    let rendered = Metrics::new(
+        Vocabulary {
+            reasons: &["destination_unavailable"],
+            ..VOCABULARY
+        },
+        "1.2.3",
+        UNIX_EPOCH + Duration::from_millis(1_500),
+    )
+    .render();
+    let lines: Vec<&str> = rendered
+        .lines()
+        .filter(|line| !line.starts_with("# HELP"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "# TYPE switchback_client_errors counter",
+            "switchback_client_errors_total{origin=\"gateway\",alternatives=\"0\",reason=\"destination_unavailable\"} 0",
+            "switchback_client_errors_total{origin=\"gateway\",alternatives=\"1+\",reason=\"destination_unavailable\"} 0",
+            "switchback_client_errors_total{origin=\"endpoint\",alternatives=\"0\",reason=\"destination_unavailable\"} 0",
+            "switchback_client_errors_total{origin=\"endpoint\",alternatives=\"1+\",reason=\"destination_unavailable\"} 0",
+            "switchback_client_errors_total{origin=\"client\",alternatives=\"0\",reason=\"destination_unavailable\"} 0",
+            "switchback_client_errors_total{origin=\"client\",alternatives=\"1+\",reason=\"destination_unavailable\"} 0",
+            "# TYPE switchback_requests counter",
+            "# TYPE switchback_request_duration_seconds histogram",
+            "# UNIT switchback_request_duration_seconds seconds",
+            "# TYPE switchback_requests_in_flight gauge",
+            "switchback_requests_in_flight 0",
+            "# TYPE switchback_attempts counter",
+            "# TYPE switchback_retries counter",
+            "# TYPE switchback_endpoint_in_flight gauge",
+            "# TYPE switchback_endpoint_status gauge",
+            "# TYPE switchback_endpoint_status_changes counter",
+            "# TYPE switchback_probes counter",
+            "# TYPE switchback_probe_duration_seconds histogram",
+            "# UNIT switchback_probe_duration_seconds seconds",
+            "# TYPE switchback_access_log_dropped counter",
+            "switchback_access_log_dropped_total 0",
+            "# TYPE switchback_access_log_write_errors counter",
+            "switchback_access_log_write_errors_total 0",
+            "# TYPE switchback_config_generation gauge",
+            "switchback_config_generation 0",
+            "# TYPE switchback_start_time_seconds gauge",
+            "# UNIT switchback_start_time_seconds seconds",
+            "switchback_start_time_seconds 1.5",
+            "# TYPE switchback_build info",
+            "switchback_build_info{version=\"1.2.3\"} 1",
+            "# EOF",
+        ]
+    );
+    assert!(rendered.ends_with("# EOF\n"));
+}
+
+#[test]
+fn a_request_counts_in_its_class_and_in_every_bucket_that_it_fits() {
+    let metrics = metrics();
+    let route = metrics.route("r");
+    route.request_finished(Some(204), Duration::from_millis(4));
+    route.request_finished(Some(503), Duration::from_secs(90));
+    route.request_finished(None, Duration::ZERO);
+    let rendered = metrics.render();
+    for (series, expected) in [
+        ("switchback_requests_total{route=\"r\",class=\"none\"}", 1.0),
+        ("switchback_requests_total{route=\"r\",class=\"2xx\"}", 1.0),
+        ("switchback_requests_total{route=\"r\",class=\"4xx\"}", 0.0),
+        ("switchback_requests_total{route=\"r\",class=\"5xx\"}", 1.0),
+        (
+            "switchback_request_duration_seconds_bucket{le=\"0.0025\",route=\"r\"}",
+            1.0,
+        ),
+        (
+            "switchback_request_duration_seconds_bucket{le=\"0.005\",route=\"r\"}",
+            2.0,
+        ),
+        (
+            "switchback_request_duration_seconds_bucket{le=\"60.0\",route=\"r\"}",
+            2.0,
+        ),
+        (
+            "switchback_request_duration_seconds_bucket{le=\"+Inf\",route=\"r\"}",
+            3.0,
+        ),
+        (
+            "switchback_request_duration_seconds_count{route=\"r\"}",
+            3.0,
+        ),
+        (
+            "switchback_request_duration_seconds_sum{route=\"r\"}",
+            90.004,
+        ),
+    ] {
+        assert_eq!(
+            value(&rendered, series),
+            Some(expected),
+            "{series}\n{rendered}"
+        );
+    }
+}
+
+#[test]
+fn exactly_one_status_is_one_and_staying_is_no_change() {
+    let metrics = metrics();
+    let handle = metrics.endpoint("api", endpoint());
+    assert!(!metrics.render().contains("switchback_endpoint_status{"));
+    handle.set_status(0);
+    handle.set_status(1);
+    handle.set_status(1);
+    let rendered = metrics.render();
+    for (status, is_current, changes) in [
+        ("pending", 0.0, 0.0),
+        ("healthy", 1.0, 1.0),
+        ("failing", 0.0, 0.0),
+    ] {
+        let labels = format!("{{pool=\"api\",endpoint=\"10.0.1.11:8080\",status=\"{status}\"}}");
+        let current = value(&rendered, &format!("switchback_endpoint_status{labels}"));
+        assert_eq!(current, Some(is_current), "{status}");
+        let changed = format!("switchback_endpoint_status_changes_total{labels}");
+        assert_eq!(value(&rendered, &changed), Some(changes), "{status}");
+    }
+}
+
+#[test]
+fn outcomes_appear_with_their_first_attempt() {
+    let metrics = metrics();
+    let handle = metrics.endpoint("api", endpoint());
+    let in_flight = handle.attempt_started();
+    let series = |name: &str, rest: &str| {
+        format!("switchback_{name}{{pool=\"api\",endpoint=\"10.0.1.11:8080\"{rest}}}")
+    };
+    assert_eq!(
+        value(&metrics.render(), &series("endpoint_in_flight", "")),
+        Some(1.0)
+    );
+    drop(in_flight);
+    handle.attempt_finished(1);
+    let rendered = metrics.render();
+    assert_eq!(
+        value(&rendered, &series("endpoint_in_flight", "")),
+        Some(0.0)
+    );
+    let refused = series("attempts_total", ",outcome=\"connection_refused\"");
+    assert_eq!(value(&rendered, &refused), Some(1.0));
+    assert!(!rendered.contains("outcome=\"completed\""));
+}
+
+#[test]
+fn counters_go_on_across_a_reload_and_end_with_the_endpoint() {
+    let metrics = metrics();
+    let before = metrics.endpoint("api", endpoint());
+    before.attempt_finished(0);
+    let after = metrics.endpoint("api", endpoint());
+    drop(before);
+    after.attempt_finished(0);
+    let series =
+        "switchback_attempts_total{pool=\"api\",endpoint=\"10.0.1.11:8080\",outcome=\"completed\"}";
+    assert_eq!(value(&metrics.render(), series), Some(2.0));
+    drop(after);
+    assert!(!metrics.render().contains("10.0.1.11"));
+}
+
+#[test]
+fn a_broken_promise_is_counted_under_its_reason() {
+    let metrics = metrics();
+    metrics.client_error(Origin::Endpoint, true, "connection_refused");
+    metrics.client_error(Origin::Gateway, false, "unheard of");
+    let rendered = metrics.render();
+    let series = |origin: &str, alternatives: &str, reason: &str| {
+        let labels = format!("origin=\"{origin}\",alternatives=\"{alternatives}\"");
+        format!("switchback_client_errors_total{{{labels},reason=\"{reason}\"}}")
+    };
+    assert_eq!(
+        value(&rendered, &series("endpoint", "1+", "connection_refused")),
+        Some(1.0)
+    );
+    assert_eq!(
+        value(&rendered, &series("endpoint", "0", "connection_refused")),
+        Some(0.0)
+    );
+    assert_eq!(
+        value(&rendered, &series("gateway", "0", "other")),
+        Some(1.0)
+    );
+}
+
+#[test]
+fn names_from_the_configuration_are_escaped() {
+    let metrics = metrics();
+    let _route = metrics.route("a\"b\\c\nd");
+    assert!(
+        metrics
+            .render()
+            .contains(r#"{route="a\"b\\c\nd",class="2xx"} 0"#)
+    );
+}
+
+#[test]
+fn handles_of_all_threads_add_up() {
+    let metrics = Arc::new(metrics());
+    let route = metrics.route("r");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..10_000 {
+                    let _in_flight = metrics.request_started();
+                    route.request_finished(Some(200), Duration::from_micros(1));
+                }
+            });
+        }
+    });
+    let rendered = metrics.render();
+    assert_eq!(value(&rendered, "switchback_requests_in_flight"), Some(0.0));
+    let requests = value(
+        &rendered,
+        "switchback_requests_total{route=\"r\",class=\"2xx\"}",
+    );
+    assert_eq!(requests, Some(40_000.0));
+    let sum = value(
+        &rendered,
+        "switchback_request_duration_seconds_sum{route=\"r\"}",
+    );
+    assert_eq!(sum, Some(0.04));
+}
