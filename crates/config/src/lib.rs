@@ -1,0 +1,239 @@
+//! YAML text to a validated [`Plan`], or the full list of diagnostics.
+//!
+//! The way: [`mod@files`] reads texts, with bounds; [`document`] makes a tree of each, in which every
+//! thing knows its place, and expands variables; [`decode`] fills the [`schema`] from the tree;
+//! [`resolve`] makes the plan of it. Each stage goes on past what is wrong, reports it where it
+//! stands, and marks it, and no later stage looks at a marked thing again. So all diagnostics come
+//! at once, and one mistake gives one diagnostic.
+//!
+//! There is one reading of the text and one statement of the schema. Why serde's derive, but not
+//! `serde_yaml`'s deserializer, is argued in [`decode`].
+//!
+//! Nothing is read that is not an argument: the environment is one ([`Environment`]), and
+//! [`parse_str`] does not even touch the file system.
+
+mod decode;
+mod diagnostic;
+mod document;
+mod environment;
+mod files;
+mod resolve;
+mod schema;
+mod source;
+mod suggest;
+mod value;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use switchback_core::PoolIndex;
+use switchback_core::plan::{Action, Plan};
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use environment::{Environment, ProcessEnvironment};
+
+use decode::Field;
+use diagnostic::{Problem, Report, Reporter};
+use files::Found;
+use resolve::{Catalog, Context};
+use schema::Gateway;
+use source::Source;
+
+/// The largest file that is read: 4 MiB.
+pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// A configuration that can be run.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What to run.
+    pub plan: Plan,
+    /// What will surprise in operation; often empty.
+    pub warnings: Diagnostics,
+    /// Every file that was read, the main file first: what a reload watches.
+    pub files: Vec<PathBuf>,
+}
+
+/// A pool's file; without a text where that could not be read, which has been reported.
+#[derive(Debug)]
+pub(crate) struct PoolFile {
+    pub(crate) name: Arc<str>,
+    pub(crate) path: PathBuf,
+    pub(crate) source: Option<Source>,
+}
+
+/// Loads a main file and the pools that it names.
+///
+/// Paths inside of it are relative to its folder, and diagnostics show them so joined.
+///
+/// # Errors
+///
+/// Every diagnostic, warnings included, if one of them is an error.
+pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Diagnostics> {
+    let report = Report::default();
+    let Some(main) = files::read(path, &report, 0) else {
+        return Err(report.finish());
+    };
+    let base = path.parent().unwrap_or(Path::new(""));
+    assemble(
+        report,
+        &main,
+        base,
+        environment,
+        |gateway, reporter, report| files::pools(&gateway.pools, base, reporter, report),
+    )
+}
+
+/// Reads a main file and pools from texts; nothing but the arguments is read.
+///
+/// `main` is `(path, text)`, each of `pools` is `(path, text)` with the pool's name as the file's
+/// stem. The key `pools` is required as ever, but what it says is not looked at. The paths name the
+/// files in diagnostics.
+///
+/// ```
+/// let main = "listeners: [ 0.0.0.0:8080 ]\npools: pools/*.yaml\nroutes: [ { pool: webb } ]\n";
+/// let pools = [("pools/web.yaml", "endpoints: [ 10.0.1.11:8080 ]\n")];
+/// let unset = |_: &str| None;
+/// let diagnostics = switchback_config::parse_str(("switchback.yaml", main), &pools, &unset)
+///     .expect_err("there is no such pool");
+/// assert_eq!(
+///     diagnostics.to_string(),
+///     "error: unknown pool `webb`
+///  --> switchback.yaml:3:19
+///   |
+/// 3 | routes: [ { pool: webb } ]
+///   |                   ^^^^ there is no pools/webb.yaml; did you mean `web`?
+///
+/// 1 error"
+/// );
+/// ```
+///
+/// # Errors
+///
+/// Every diagnostic, warnings included, if one of them is an error.
+pub fn parse_str(
+    main: (&str, &str),
+    pools: &[(&str, &str)],
+    environment: &dyn Environment,
+) -> Result<Loaded, Diagnostics> {
+    let report = Report::default();
+    let main = Source::new(main.0.into(), main.1);
+    let base = main.path().parent().unwrap_or(Path::new(""));
+    assemble(report, &main, base, environment, |_, _, _| {
+        let pools = pools.iter().map(|(path, text)| {
+            let path = PathBuf::from(path);
+            let stem = path
+                .file_stem()
+                .map(|stem| stem.to_string_lossy())
+                .unwrap_or_default();
+            PoolFile {
+                name: stem.into(),
+                source: Some(Source::new(path.clone(), text)),
+                path,
+            }
+        });
+        let place = base.join("pools/*.yaml").to_string_lossy().into_owned();
+        Found {
+            pools: pools.collect(),
+            complete: true,
+            place: Some(place),
+        }
+    })
+}
+
+fn assemble(
+    report: Report,
+    main: &Source,
+    base: &Path,
+    environment: &dyn Environment,
+    find: impl FnOnce(&Gateway, &Reporter<'_>, &Report) -> Found,
+) -> Result<Loaded, Diagnostics> {
+    let plan = plan(&report, main, base, environment, find);
+    let is_good = report.errors() == 0;
+    match plan {
+        Some((plan, files)) if is_good => Ok(Loaded {
+            plan,
+            warnings: report.finish(),
+            files,
+        }),
+        _ => Err(report.finish()),
+    }
+}
+
+fn plan(
+    report: &Report,
+    main: &Source,
+    base: &Path,
+    environment: &dyn Environment,
+    find: impl FnOnce(&Gateway, &Reporter<'_>, &Report) -> Found,
+) -> Option<(Plan, Vec<PathBuf>)> {
+    let reporter = report.of(main, 0);
+    let node = document::read(&reporter, environment)?;
+    let Field::Given(gateway) = decode::document::<Gateway>(&node, &reporter) else {
+        return None;
+    };
+    if gateway.value.pools.is_missing() {
+        let problem = Problem::new("there are no `pools`", "the key is missing in this file");
+        reporter.error(
+            gateway.span,
+            problem.help("write `pools: pools/*.yaml`, and one file for each pool"),
+        );
+    }
+    let Found {
+        pools,
+        complete,
+        place,
+    } = find(&gateway.value, &reporter, report);
+    let resolved = pools.iter().enumerate().map(|(position, file)| {
+        let empty = Source::new(file.path.clone(), "");
+        let reporter = report.of(file.source.as_ref().unwrap_or(&empty), position + 1);
+        let node = file
+            .source
+            .as_ref()
+            .and_then(|_| document::read(&reporter, environment));
+        let schema = node.map_or(Field::Bad, |node| decode::document(&node, &reporter));
+        resolve::pool(file.name.clone(), &schema, &reporter)
+    });
+    let resolved: Vec<_> = resolved.collect();
+    let spans: Vec<_> = resolved.iter().map(|pool| pool.span).collect();
+    let positions = pools
+        .iter()
+        .zip(0..)
+        .map(|(file, at)| (file.name.clone(), PoolIndex(at)))
+        .collect();
+    let catalog = Catalog {
+        positions,
+        complete: complete && !gateway.value.pools.is_missing(),
+        place,
+    };
+    let context = Context {
+        base,
+        catalog: &catalog,
+        reporter: &reporter,
+    };
+    let plan = resolve::plan(&gateway, resolved, &context);
+    if report.errors() == 0 {
+        warn_of_unused(&plan, &pools, &spans, report);
+    }
+    let files = std::iter::once(main.path()).chain(pools.iter().map(|file| file.path.as_path()));
+    Some((plan, files.map(Path::to_owned).collect()))
+}
+
+fn warn_of_unused(plan: &Plan, pools: &[PoolFile], spans: &[source::Span], report: &Report) {
+    let targets = plan.routes.iter().flat_map(|route| match &route.action {
+        Action::Forward(targets) => targets.as_slice(),
+        Action::Redirect(_) => &[],
+    });
+    let used: HashSet<usize> = targets.map(|target| target.pool.at()).collect();
+    for (position, (file, span)) in pools.iter().zip(spans).enumerate() {
+        let Some(source) = file.source.as_ref().filter(|_| !used.contains(&position)) else {
+            continue;
+        };
+        let message = format!("no route uses the pool `{}`", file.name);
+        let problem = Problem::new(message, "its endpoints are probed, and get no requests");
+        report.of(source, position + 1).warn(
+            *span,
+            problem.help("add a route to it, or remove this file"),
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! The schema's texts to the plan's values: the part that knows what things mean.
+//!
+//! Resolving goes on past every error, with the default in the place of what was wrong, so that
+//! all errors come at once; the plan that comes of it is thrown away then. Only
+//! [`crate::load`] decides, by the count of errors.
+
+mod gateway;
+mod policy;
+mod pool;
+mod probe;
+mod route;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use switchback_core::PoolIndex;
+use switchback_core::plan::{PoolPlan, RetryPolicy};
+
+pub(crate) use gateway::{Context, plan};
+pub(crate) use pool::pool;
+
+use crate::source::Span;
+use crate::suggest;
+
+/// A pool, and what routes to it inherit.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) plan: PoolPlan,
+    pub(crate) retry: RetryPolicy,
+    /// Where to speak of the pool as a whole.
+    pub(crate) span: Span,
+}
+
+/// Which pools there are, for the routes that name them.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    /// Each name's position in the plan.
+    pub(crate) positions: HashMap<Arc<str>, PoolIndex>,
+    /// Whether all of them were found. If not, that has been reported, and an unknown name may be
+    /// a consequence.
+    pub(crate) complete: bool,
+    /// Where a pool's file would be, with `*` for its name.
+    pub(crate) place: Option<String>,
+}
+
+impl Catalog {
+    fn position(&self, name: &str) -> Option<PoolIndex> {
+        self.positions.get(name).copied()
+    }
+
+    /// What to say of a name that is not in it.
+    fn missing(&self, name: &str, search: bool) -> String {
+        let near = if search {
+            let mut names: Vec<&str> = self.positions.keys().map(|known| &**known).collect();
+            names.sort_unstable();
+            suggest::nearest(name, names)
+        } else {
+            None
+        };
+        let near = suggest::did_you_mean(near);
+        let is_name = name.len() <= 64 && name.bytes().all(is_name_byte);
+        match &self.place {
+            Some(place) if is_name => format!("there is no {}{near}", place.replace('*', name)),
+            _ => format!("no file makes this pool{near}"),
+        }
+    }
+}
+
+/// What the name of a pool is made of: it stands in metrics, in logs and in URLs of the admin API.
+pub(crate) fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
