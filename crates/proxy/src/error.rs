@@ -6,6 +6,7 @@
 
 use pingora_core::{Error, ErrorSource, ErrorType};
 use switchback_core::Outcome;
+use switchback_core::outcome::Sent;
 use switchback_runtime::Facts;
 
 /// What a failed attempt to connect came to.
@@ -57,15 +58,17 @@ pub(crate) fn proxying(error: &Error, facts: &Facts) -> Outcome {
     }
 }
 
-/// What to show an operator: Pingora's words without its framing of them.
-pub(crate) fn detail(error: &Error) -> String {
-    let root = error.root_cause().to_string();
+/// What to show an operator: what the system or the parser said, and while doing what. Pingora puts
+/// the endpoint's address into what it says of connecting; the log has that already.
+pub(crate) fn detail(error: &Error, outcome: Outcome) -> String {
+    let cause = error.root_cause().to_string();
     let context = error.context.as_ref().map(|context| context.as_str());
     match context {
-        Some(context) if !root.contains(context) && error.cause.is_some() => {
-            format!("{context}: {root}")
-        }
-        _ => root,
+        Some(context) if outcome.meaning().sent != Sent::No => match error.cause {
+            Some(_) => format!("{context}: {cause}"),
+            None => context.to_owned(),
+        },
+        _ => cause,
     }
 }
 

@@ -4,11 +4,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use switchback_core::Outcome;
-use switchback_core::Status;
 use switchback_core::outcome::refusal;
 use switchback_core::plan::Plan;
 use switchback_core::retry::Decision;
+use switchback_core::{Outcome, Status, Timestamp};
 use switchback_telemetry::{AccessLog, Metrics, Vocabulary};
 
 use crate::clock::Clock;
@@ -92,7 +91,7 @@ impl Gateway {
         if self.drain.leaving() {
             reasons.push("the gateway is leaving".to_owned());
         }
-        if self.clock.now() - switchback_core::Timestamp::START < Self::STARTUP_TIMEOUT {
+        if self.clock.now() - Timestamp::START < Self::STARTUP_TIMEOUT {
             reasons.extend(
                 self.current()
                     .unprobed_pools()

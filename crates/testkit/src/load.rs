@@ -245,7 +245,8 @@ async fn exchange(
     if load.fresh {
         headers.push(("connection", "close"));
     }
+    let target = load.target.replace("$ID", id);
     client
-        .request(method, &load.target, &headers, &vec![b'b'; size])
+        .request(method, &target, &headers, &vec![b'b'; size])
         .await
 }

@@ -64,7 +64,7 @@ fn settle(
     if outcome != Outcome::ClientGone && decision != Decision::Retry {
         give_up(ctx, outcome, decision);
     }
-    end_attempt(ctx, outcome, decision, Some(error::detail(error)));
+    end_attempt(ctx, outcome, decision, Some(error::detail(error, outcome)));
     decision == Decision::Retry
 }
 

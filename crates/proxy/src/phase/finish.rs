@@ -17,9 +17,11 @@ pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error
         .response_written()
         .map(|answer| answer.status.as_u16());
     let duration = gateway.clock.now() - ctx.began;
-    ctx.generation
-        .route_metrics(ctx.route)
-        .request_finished(status, duration);
+    let metrics = ctx.generation.route_metrics(ctx.route);
+    metrics.request_finished(status, duration);
+    if error.is_none() && ctx.failure.is_none() && ctx.attempts.len() > 1 {
+        metrics.request_rescued();
+    }
     if let Some(failure) = &ctx.failure {
         let alternatives = failure.decision.is_some_and(alternatives);
         gateway

@@ -88,6 +88,8 @@ families! {
         "Requests that failed. With alternatives=\"1+\" something else could have been tried: alert on any.";
     Requests: Counter "switchback_requests_total" ["route", "class"]
         "Requests that ended, by the class of the status that the client was sent (none: it was sent none).";
+    RequestsRescued: Counter "switchback_requests_rescued_total" ["route"]
+        "Requests that were answered without a failure, but only after more than one attempt.";
     RequestDuration: Histogram "switchback_request_duration_seconds" ["route"]
         "Time from the first byte of a request to the end of its response.";
     RequestsInFlight: Gauge "switchback_requests_in_flight" []

@@ -100,6 +100,10 @@ impl<'a> Snapshot<'a> {
                     .requests()
                     .try_for_each(|(class, count)| out.counter([route, class], count))
             }),
+            Family::RequestsRescued => self
+                .routes
+                .iter()
+                .try_for_each(|(route, handle)| out.counter([route], handle.rescued())),
             Family::RequestDuration => self
                 .routes
                 .iter()

@@ -1,5 +1,6 @@
 //! What is counted for each route.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::counters::Row;
@@ -12,6 +13,7 @@ const CLASSES: &[&str] = &["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 #[derive(Debug)]
 pub struct RouteMetrics {
     requests: Row,
+    rescued: AtomicU64,
     pub(super) duration: Histogram,
 }
 
@@ -19,6 +21,7 @@ impl RouteMetrics {
     pub(super) fn new() -> Self {
         Self {
             requests: Row::new(CLASSES),
+            rescued: AtomicU64::new(0),
             duration: Histogram::default(),
         }
     }
@@ -27,6 +30,17 @@ impl RouteMetrics {
     pub fn request_finished(&self, status: Option<u16>, duration: Duration) {
         self.requests.add(usize::from(status.unwrap_or(0) / 100));
         self.duration.observe(duration);
+    }
+
+    /// Counts a request that failed at first and was answered without a failure all the same: what its
+    /// client would have seen if the first attempt had been the only one.
+    pub fn request_rescued(&self) {
+        self.rescued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were [rescued](Self::request_rescued).
+    pub fn rescued(&self) -> u64 {
+        self.rescued.load(Ordering::Relaxed)
     }
 
     /// Requests by class. `1xx` ends a request only by an upgrade, so it is shown only if it happened.

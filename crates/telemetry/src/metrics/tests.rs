@@ -155,6 +155,7 @@ fn a_fresh_process_exposes_this() {
             "switchback_client_errors_total{origin=\"client\",alternatives=\"0\",reason=\"destination_unavailable\"} 0",
             "switchback_client_errors_total{origin=\"client\",alternatives=\"1+\",reason=\"destination_unavailable\"} 0",
             "# TYPE switchback_requests counter",
+            "# TYPE switchback_requests_rescued counter",
             "# TYPE switchback_request_duration_seconds histogram",
             "# UNIT switchback_request_duration_seconds seconds",
             "# TYPE switchback_requests_in_flight gauge",
@@ -191,12 +192,14 @@ fn a_request_counts_in_its_class_and_in_every_bucket_that_it_fits() {
     route.request_finished(Some(204), Duration::from_millis(4));
     route.request_finished(Some(503), Duration::from_secs(90));
     route.request_finished(None, Duration::ZERO);
+    route.request_rescued();
     let rendered = metrics.render();
     for (series, expected) in [
         ("switchback_requests_total{route=\"r\",class=\"none\"}", 1.0),
         ("switchback_requests_total{route=\"r\",class=\"2xx\"}", 1.0),
         ("switchback_requests_total{route=\"r\",class=\"4xx\"}", 0.0),
         ("switchback_requests_total{route=\"r\",class=\"5xx\"}", 1.0),
+        ("switchback_requests_rescued_total{route=\"r\"}", 1.0),
         (
             "switchback_request_duration_seconds_bucket{le=\"0.0025\",route=\"r\"}",
             1.0,
