@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::Version;
-use http::header::{HOST, HeaderName};
+use http::header::{HOST, HeaderName, TRANSFER_ENCODING};
 use pingora::http::RequestHeader;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -54,6 +54,14 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
         // that it has refused to reuse.
         session.set_keepalive(Some(CLIENT_KEEPALIVE));
     }
+    // A client may send its next request before this one is answered (RFC 9112, section 9.3.2). Not
+    // behind a chunked body: Pingora takes an empty chunk size for the last chunk, so what follows
+    // need not be a request at all (docs/decisions/0004-pipelining.md). Not behind an upgrade either:
+    // what follows one is not HTTP.
+    let chunked = session.req_header().headers.contains_key(TRANSFER_ENCODING);
+    let sound = !chunked && !session.is_upgrade_req();
+    session.as_downstream_mut().set_pipelining_enabled(sound);
+
     let header = session.req_header();
     if header.version == Version::HTTP_10 {
         session.set_ignore_info_resp(true);

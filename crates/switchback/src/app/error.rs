@@ -1,0 +1,61 @@
+//! Why the gateway could not start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use switchback_core::plan::AccessLogPlan;
+use thiserror::Error;
+
+/// Why the gateway could not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    /// An address cannot be bound.
+    #[error("{what} {address}: {source}{}", hint(.source, *.address))]
+    Bind {
+        what: &'static str,
+        address: SocketAddr,
+        source: io::Error,
+    },
+    /// The access log cannot be opened.
+    #[error("access log {}: {source}", destination(.to))]
+    AccessLog {
+        to: AccessLogPlan,
+        source: io::Error,
+    },
+    /// A pool's source of endpoints fails.
+    #[error("pool {pool}: its endpoints cannot be found: {source}")]
+    Discovery {
+        pool: Arc<str>,
+        source: Box<pingora::Error>,
+    },
+    /// The system gives no event queue.
+    #[error("no event queue: {source}")]
+    Runtime { source: io::Error },
+}
+
+fn hint(error: &io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "; another process listens there (`ss -ltnp 'sport = :{}'`)",
+                address.port()
+            )
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; a port below 1024 needs CAP_NET_BIND_SERVICE, so take a higher one".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "; this machine has no such address (0.0.0.0 is all of them)".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+fn destination(plan: &AccessLogPlan) -> String {
+    match plan {
+        AccessLogPlan::File(path) => path.display().to_string(),
+        AccessLogPlan::Stdout => "stdout".to_owned(),
+        AccessLogPlan::Off => "off".to_owned(),
+    }
+}

@@ -1,0 +1,159 @@
+//! From a plan to running services.
+
+mod admin;
+mod error;
+mod health;
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::server::configuration::ServerConf;
+use pingora::server::{RunArgs, Server, ShutdownSignalWatch};
+use pingora::services::background::background_service;
+use switchback_core::plan::{AccessLogPlan, Plan};
+use switchback_discovery::Fixed;
+use switchback_runtime::Gateway;
+use switchback_telemetry::{AccessLog, Guard, Sink};
+
+pub(crate) use error::StartError;
+
+/// The gateway, ready to run.
+pub(crate) struct App {
+    server: Server,
+    gateway: Arc<Gateway>,
+    access_log: Guard,
+}
+
+/// How long the access log may take to be written out at the end.
+const LOG_FLUSH: Duration = Duration::from_secs(2);
+
+/// Idle connections to endpoints that are kept, in all. Pingora keeps them in one list for all
+/// endpoints and closes the longest unused beyond it; its default of 128 is less than one busy pool.
+const UPSTREAM_CONNECTIONS: usize = 16_384;
+
+impl App {
+    /// Opens what the plan names and builds the services.
+    ///
+    /// # Errors
+    ///
+    /// If an address cannot be bound or the access log not be opened.
+    pub(crate) fn new(mut plan: Plan) -> Result<Self, StartError> {
+        for listener in &plan.listeners {
+            // Pingora panics where it cannot bind. It binds anew, so this only asks.
+            bind("listener", listener.address).map(drop)?;
+        }
+        let admin = bind("admin listener", plan.admin.address)?;
+        discover(&mut plan)?;
+        let threads = threads(plan.threads);
+        let listeners = plan.listeners.clone();
+        let grace = plan.drain.timeout;
+        let sink = sink(&plan.access_log);
+        let (access_log, guard) =
+            AccessLog::start(&sink).map_err(|source| StartError::AccessLog {
+                to: plan.access_log.clone(),
+                source,
+            })?;
+        let gateway = Gateway::new(plan, access_log, env!("CARGO_PKG_VERSION"));
+
+        let mut server = Server::new_with_opt_and_conf(None, conf(threads, grace));
+        server.bootstrap();
+        let conf = server.configuration.clone();
+        server.add_service(switchback_proxy::services(&gateway, &listeners, &conf));
+        server.add_service(background_service(
+            "health",
+            health::Probes::new(gateway.clone()),
+        ));
+        let admin = admin::Admin::new(gateway.clone(), admin);
+        server.add_service(background_service("admin", admin));
+        let addresses: Vec<_> = listeners.iter().map(|at| at.address.to_string()).collect();
+        log::info!("listening on {}, {threads} threads", addresses.join(", "));
+        Ok(Self {
+            server,
+            gateway,
+            access_log: guard,
+        })
+    }
+
+    /// What the services share.
+    pub(crate) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Runs until the watch says so. The access log is written out when this returns.
+    pub(crate) fn run(self, shutdown_signal: Box<dyn ShutdownSignalWatch>) {
+        self.server.run(RunArgs { shutdown_signal });
+        close(self.access_log);
+    }
+}
+
+/// Ends the process, with what was logged written out.
+pub(crate) fn exit(gateway: &Gateway) -> ! {
+    if !gateway.access_log.flush(LOG_FLUSH) {
+        log::warn!("the end of the access log could not be written");
+    }
+    std::process::exit(0)
+}
+
+fn close(access_log: Guard) {
+    if !access_log.close(LOG_FLUSH) {
+        log::warn!("the end of the access log could not be written");
+    }
+}
+
+fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|source| StartError::Bind {
+        what,
+        address,
+        source,
+    })
+}
+
+/// Asks each pool's source for its endpoints.
+fn discover(plan: &mut Plan) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|source| StartError::Runtime { source })?;
+    for pool in &mut plan.pools {
+        let source = Fixed::new(&pool.endpoints);
+        pool.endpoints = runtime
+            .block_on(switchback_discovery::endpoints(&source))
+            .map_err(|source| StartError::Discovery {
+                pool: pool.name.clone(),
+                source,
+            })?;
+    }
+    Ok(())
+}
+
+/// As configured, or one for each CPU that the process may use: the standard library reads the
+/// cgroup's limit, not the machine's size.
+fn threads(configured: Option<NonZeroU32>) -> usize {
+    match configured {
+        Some(threads) => threads.get() as usize,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+fn sink(plan: &AccessLogPlan) -> Sink {
+    match plan {
+        AccessLogPlan::Stdout => Sink::Stdout,
+        AccessLogPlan::File(path) => Sink::File(path.clone()),
+        AccessLogPlan::Off => Sink::Off,
+    }
+}
+
+fn conf(threads: usize, grace: Duration) -> ServerConf {
+    ServerConf {
+        threads,
+        // A count of tries in all; ours decides, and a request may go round any pool.
+        max_retries: usize::MAX,
+        // Pingora multiplies it by the threads.
+        upstream_keepalive_pool_size: UPSTREAM_CONNECTIONS.div_ceil(threads),
+        // Our own watch ends the process sooner, when nothing is in flight.
+        grace_period_seconds: Some(grace.as_secs() + 1),
+        graceful_shutdown_timeout_seconds: Some(0),
+        ..ServerConf::default()
+    }
+}

@@ -1,0 +1,55 @@
+//! `switchback health`: the health check of a container, without a shell or curl in it.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use switchback_config::ProcessEnvironment;
+
+use super::Config;
+
+/// Asks a running gateway whether it is ready.
+#[derive(Args, Debug)]
+pub(crate) struct Health {
+    #[command(flatten)]
+    config: Config,
+    /// The admin listener, instead of the one that the configuration names
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+}
+
+const LIMIT: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(health: &Health) -> ExitCode {
+    let (text, code) = match ask(health) {
+        Ok((200, text)) => (text, ExitCode::SUCCESS),
+        Ok((status, text)) => (format!("{status}: {text}"), ExitCode::FAILURE),
+        Err(text) => (text, ExitCode::FAILURE),
+    };
+    let _ = writeln!(io::stdout(), "{}", text.trim_end());
+    code
+}
+
+fn ask(health: &Health) -> Result<(u16, String), String> {
+    let mut address = match health.admin {
+        Some(address) => address,
+        None => {
+            switchback_config::load(&health.config.config, &ProcessEnvironment)
+                .map_err(|diagnostics| diagnostics.to_string())?
+                .plan
+                .admin
+                .address
+        }
+    };
+    if address.ip().is_unspecified() {
+        // Bound to every address, and so to loopback; `0.0.0.0` is none to connect to.
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    switchback_admin::probe(address, "/readyz", LIMIT)
+        .map_err(|error| format!("{address}: {error}"))
+}

