@@ -39,7 +39,7 @@ async fn self_signed() -> SocketAddr {
                     .server_name()
                     .unwrap_or("none")
                     .to_owned();
-                stream.read(&mut [0; 4096]).await.ok()?;
+                let _request = stream.read(&mut [0; 4096]).await.ok()?;
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}",
                     name.len()

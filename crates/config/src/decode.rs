@@ -11,12 +11,15 @@
 //! Rejected: `serde_yaml` as the deserializer, with a position index beside it. Two parsers of one
 //! text disagree at its edges (YAML 1.1 against 1.2, duplicate keys, aliases), the second pass
 //! would need the schema a second time to report more than one unknown key, and values of the
-//! environment would have to be spliced into text. `serde_yaml` remains as the oracle of a test:
-//! what it reads from a valid file is what this reads.
+//! environment would have to be spliced into text. `serde_yaml` writes the effective
+//! configuration ([`crate::effective`]) and is the oracle of a test: what it reads from a valid file is
+//! what this reads.
 
 mod access;
 mod de;
 mod field;
+#[cfg(test)]
+pub(crate) mod keys;
 mod mistake;
 
 pub(crate) use field::{Field, Given, OneOrMany, OrTable};

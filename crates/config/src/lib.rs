@@ -7,7 +7,8 @@
 //! at once, and one mistake gives one diagnostic.
 //!
 //! There is one reading of the text and one statement of the schema. Why serde's derive, but not
-//! `serde_yaml`'s deserializer, is argued in [`decode`].
+//! `serde_yaml`'s deserializer, is argued in [`decode`]. The way back, from the plan to files with every
+//! default filled in, is [`effective`].
 //!
 //! Nothing is read that is not an argument: the environment is one ([`Environment`]), and
 //! [`parse_str`] does not even touch the file system.
@@ -15,6 +16,7 @@
 mod decode;
 mod diagnostic;
 mod document;
+mod effective;
 mod environment;
 mod files;
 mod resolve;
@@ -28,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use switchback_core::PoolIndex;
-use switchback_core::plan::{Action, Plan};
+use switchback_core::plan::{Action, Plan, RetryPolicy};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use environment::{Environment, ProcessEnvironment};
@@ -52,6 +54,17 @@ pub struct Loaded {
     pub warnings: Diagnostics,
     /// Every file that was read, the main file first: what a reload watches.
     pub files: Vec<PathBuf>,
+    /// Of each pool, what routes to it inherit. The plan has it where it takes effect: in the routes.
+    pub(crate) inherited: Vec<RetryPolicy>,
+}
+
+impl Loaded {
+    /// The effective configuration: every default filled in, as a stream of YAML documents, one for
+    /// each of [`Self::files`] under a comment with its name. Each, written over its file, loads to
+    /// this same plan.
+    pub fn effective(&self) -> String {
+        effective::text(self)
+    }
 }
 
 /// A pool's file; without a text where that could not be read, which has been reported.
@@ -151,10 +164,11 @@ fn assemble(
     let plan = plan(&report, main, base, environment, find);
     let is_good = report.errors() == 0;
     match plan {
-        Some((plan, files)) if is_good => Ok(Loaded {
+        Some((plan, inherited, files)) if is_good => Ok(Loaded {
             plan,
             warnings: report.finish(),
             files,
+            inherited,
         }),
         _ => Err(report.finish()),
     }
@@ -166,7 +180,7 @@ fn plan(
     base: &Path,
     environment: &dyn Environment,
     find: impl FnOnce(&Gateway, &Reporter<'_>, &Report) -> Found,
-) -> Option<(Plan, Vec<PathBuf>)> {
+) -> Option<(Plan, Vec<RetryPolicy>, Vec<PathBuf>)> {
     let reporter = report.of(main, 0);
     let node = document::read(&reporter, environment)?;
     let Field::Given(gateway) = decode::document::<Gateway>(&node, &reporter) else {
@@ -196,6 +210,7 @@ fn plan(
     });
     let resolved: Vec<_> = resolved.collect();
     let spans: Vec<_> = resolved.iter().map(|pool| pool.span).collect();
+    let inherited = resolved.iter().map(|pool| pool.retry.clone()).collect();
     let positions = pools
         .iter()
         .zip(0..)
@@ -216,7 +231,7 @@ fn plan(
         warn_of_unused(&plan, &pools, &spans, report);
     }
     let files = std::iter::once(main.path()).chain(pools.iter().map(|file| file.path.as_path()));
-    Some((plan, files.map(Path::to_owned).collect()))
+    Some((plan, inherited, files.map(Path::to_owned).collect()))
 }
 
 fn warn_of_unused(plan: &Plan, pools: &[PoolFile], spans: &[source::Span], report: &Report) {

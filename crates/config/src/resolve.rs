@@ -9,6 +9,7 @@ mod policy;
 mod pool;
 mod probe;
 mod route;
+mod shadow;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -10,6 +10,8 @@
 
 mod gateway;
 mod pool;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use gateway::{Drain, Gateway, Listener, PathMatch, Redirect, Route, Share};
 pub(crate) use pool::{Health, Pool, Retry, Timeouts, Tls};

@@ -238,6 +238,11 @@ impl StatusSet {
         })
     }
 
+    /// The inclusive ranges, as they were given.
+    pub fn ranges(&self) -> &[(u16, u16)] {
+        &self.ranges
+    }
+
     /// Whether `status` is in the set.
     pub fn contains(&self, status: u16) -> bool {
         self.ranges

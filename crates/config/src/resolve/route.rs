@@ -7,7 +7,7 @@ use switchback_core::PoolIndex;
 use switchback_core::plan::{Action, Redirect, RoutePlan, Target, Weight};
 use switchback_core::route::{HostPattern, PathPattern};
 
-use super::{Catalog, Resolved, policy, pool};
+use super::{Catalog, Resolved, policy, pool, shadow};
 use crate::decode::{Field, Given, OrTable};
 use crate::diagnostic::{Problem, Reporter, quote};
 use crate::schema;
@@ -47,15 +47,17 @@ impl Routes<'_> {
             }
             first.insert(name.clone(), route.span);
             if let Some(action) = action {
-                plans.push(RoutePlan {
+                let plan = RoutePlan {
                     name,
                     host,
                     path,
                     action,
-                });
+                };
+                plans.push((plan, route.span));
             }
         }
-        plans
+        shadow::warn(&plans, self.reporter);
+        plans.into_iter().map(|(plan, _)| plan).collect()
     }
 
     fn path(&self, field: &Field<OrTable<schema::PathMatch>>) -> Option<PathPattern> {

@@ -30,7 +30,7 @@ pub enum HostPatternError {
     #[error("a host has no port here; the listener decides the port")]
     Port,
     /// A character that is in no host name.
-    #[error("`{0}` cannot be part of a host name")]
+    #[error("`{}` cannot be part of a host name", .0.escape_debug())]
     Character(char),
     /// A label that is empty or too long, or a name that is too long (RFC 1035, section 2.3.4).
     #[error("a label of a host name has 1 to 63 characters, the whole name at most 253")]
@@ -126,6 +126,20 @@ mod tests {
         ] {
             assert_eq!(HostPattern::parse(text), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_printed_is_escaped() {
+        let said = |text| HostPattern::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            said("a\u{1b}[2J"),
+            "`\\u{1b}` cannot be part of a host name"
+        );
+        assert_eq!(
+            said("a\u{202e}b"),
+            "`\\u{202e}` cannot be part of a host name"
+        );
+        assert_eq!(said("shöp"), "`ö` cannot be part of a host name");
     }
 
     #[test]

@@ -1,0 +1,171 @@
+//! The main file.
+
+use std::path::Path;
+
+use serde::Serialize;
+use switchback_core::plan::{AccessLogPlan, Action, Plan, RoutePlan, Target};
+use switchback_core::route::PathPattern;
+
+use super::{Retry, agreed, relative, value};
+use crate::value::duration;
+
+/// `switchback.yaml`, under the keys of [`crate::schema::Gateway`].
+#[derive(Debug, Serialize)]
+pub(super) struct Gateway {
+    listeners: Vec<Address>,
+    admin: Address,
+    trusted_proxies: Vec<String>,
+    access_log: AccessLog,
+    drain: Drain,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<u32>,
+    pools: Vec<String>,
+    routes: Vec<Route>,
+}
+
+#[derive(Debug, Serialize)]
+struct Address {
+    address: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum AccessLog {
+    Word(&'static str),
+    Table { file: String },
+}
+
+#[derive(Debug, Serialize)]
+struct Drain {
+    delay: String,
+    timeout: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Route {
+    host: String,
+    path: PathMatch,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<Vec<Share>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect: Option<Redirect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeouts: Option<Timeouts>,
+    #[serde(skip_serializing_if = "Retry::is_empty")]
+    retry: Retry,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum PathMatch {
+    Prefix(String),
+    Exact { exact: String },
+    Regex { regex: String },
+}
+
+#[derive(Debug, Serialize)]
+struct Share {
+    pool: String,
+    weight: u16,
+}
+
+#[derive(Debug, Serialize)]
+struct Redirect {
+    to: String,
+    status: u16,
+}
+
+#[derive(Debug, Serialize)]
+struct Timeouts {
+    request: String,
+}
+
+/// The main file of a plan in the folder `base`, with these files as pools.
+pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path) -> Gateway {
+    let address = |address: std::net::SocketAddr| Address {
+        address: address.to_string(),
+    };
+    Gateway {
+        listeners: plan
+            .listeners
+            .iter()
+            .map(|listener| address(listener.address))
+            .collect(),
+        admin: address(plan.admin.address),
+        trusted_proxies: plan
+            .trusted_proxies
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        access_log: match &plan.access_log {
+            AccessLogPlan::Stdout => AccessLog::Word("stdout"),
+            AccessLogPlan::Off => AccessLog::Word("off"),
+            AccessLogPlan::File(path) => AccessLog::Table {
+                file: relative(path, base),
+            },
+        },
+        drain: Drain {
+            delay: duration::display(plan.drain.delay),
+            timeout: duration::display(plan.drain.timeout),
+        },
+        threads: plan.threads.map(Into::into),
+        pools,
+        routes: plan.routes.iter().map(|one| route(one, plan)).collect(),
+    }
+}
+
+fn route(route: &RoutePlan, plan: &Plan) -> Route {
+    let targets = match &route.action {
+        Action::Forward(targets) => targets.as_slice(),
+        Action::Redirect(_) => &[],
+    };
+    let (pool, split) = match targets {
+        [] => (None, None),
+        [only] if only.weight == Default::default() => (Some(pool_name(only, plan)), None),
+        _ => (
+            None,
+            Some(targets.iter().map(|one| share(one, plan)).collect()),
+        ),
+    };
+    let request = agreed(targets, |target| duration::display(target.request_timeout));
+    let policies: Vec<_> = targets.iter().map(|target| &target.retry).collect();
+    Route {
+        host: route.host.to_string(),
+        path: path(&route.path),
+        pool,
+        split,
+        redirect: match &route.action {
+            Action::Forward(_) => None,
+            Action::Redirect(redirect) => Some(Redirect {
+                to: value(&redirect.to),
+                status: redirect.status,
+            }),
+        },
+        timeouts: request.map(|request| Timeouts { request }),
+        retry: Retry::common(&policies),
+    }
+}
+
+fn path(pattern: &PathPattern) -> PathMatch {
+    match pattern {
+        PathPattern::Prefix(prefix) => PathMatch::Prefix(value(&format!("{prefix}/"))),
+        PathPattern::Exact(path) => PathMatch::Exact { exact: value(path) },
+        PathPattern::Regex(regex) => PathMatch::Regex {
+            regex: value(regex.as_str()),
+        },
+    }
+}
+
+fn share(target: &Target, plan: &Plan) -> Share {
+    Share {
+        pool: pool_name(target, plan),
+        weight: target.weight.value(),
+    }
+}
+
+fn pool_name(target: &Target, plan: &Plan) -> String {
+    let pool = plan.pools.get(target.pool.at());
+    pool.map(|pool| pool.name.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,182 @@
+//! Valid configurations, as texts: every key there and not there, every shorthand.
+//!
+//! In flow style, whose trailing commas are allowed: so pieces are put together without looking at
+//! what is in them.
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+type Text = BoxedStrategy<String>;
+
+/// A main file with routes to the pools `a` and `b`.
+pub(crate) fn main() -> impl Strategy<Value = String> {
+    let routes = (1usize..6).prop_flat_map(|count| (0..count).map(route).collect::<Vec<_>>());
+    let networks = word(&["[]", "[10.0.0.0/8, 192.0.2.1, '2001:db8::/32']"]);
+    let log = word(&[
+        "stdout",
+        "off",
+        "{ file: logs/a.log }",
+        "{ file: '/$${x}' }",
+    ]);
+    let drain = some(vec![
+        ("delay", word(&["0s", "5s", "2m"])),
+        ("timeout", time()),
+    ]);
+    let rest = some(vec![
+        (
+            "admin",
+            word(&["{ address: 0.0.0.0:1 }", "{ address: '[::]:9901' }"]),
+        ),
+        ("trusted_proxies", networks),
+        ("access_log", log),
+        ("drain", braced(drain)),
+        ("threads", number(1..=1024)),
+    ]);
+    (routes, rest).prop_map(|(routes, rest)| {
+        let listeners = "[ '0.0.0.0:8080', { address: '[::]:8081' } ]";
+        let routes = routes.concat();
+        format!("{{ listeners: {listeners}, pools: pools/*.yaml, {rest} routes: [ {routes} ] }}")
+    })
+}
+
+/// A pool's file.
+pub(crate) fn pool() -> impl Strategy<Value = String> {
+    let endpoints =
+        (1usize..5).prop_flat_map(|count| (1..=count).map(endpoint).collect::<Vec<_>>());
+    let limits = ["connect", "read", "write", "keepalive", "request"].map(|key| (key, time()));
+    let rest = some(vec![
+        ("balance", word(&["round_robin", "least_requests"])),
+        ("host", word(&["Web.internal", "'[::1]'", "'10'"])),
+        ("tls", word(&["{}", "{ sni: a.b }", "{ verify: false }"])),
+        ("health", health()),
+        ("timeouts", braced(some(limits.into()))),
+        ("retry", retry()),
+    ]);
+    (endpoints, rest).prop_map(|(endpoints, rest)| {
+        let endpoints = endpoints.concat();
+        format!("{{ endpoints: [ {endpoints} ], {rest} }}")
+    })
+}
+
+fn endpoint(at: usize) -> Text {
+    let keys = some(vec![
+        ("weight", number(1..=1000)),
+        ("tier", number(0..=255)),
+    ]);
+    prop_oneof![
+        Just(format!("10.0.0.{at}:80, ")),
+        keys.prop_map(move |keys| format!("{{ address: '[2001:db8::{at}]:80', {keys} }}, ")),
+    ]
+    .boxed()
+}
+
+fn health() -> Text {
+    let http = some(vec![
+        ("path", word(&["/", "/ok?a=$$$$b", "/healthz"])),
+        ("expect", word(&["200", "[200-299, 404]"])),
+        ("port", number(1..=65535)),
+    ]);
+    let probe = prop_oneof![
+        word(&["", "tcp: {}, "]),
+        braced(http).prop_map(|http| format!("http: {http}, ")),
+    ];
+    let keys = some(vec![
+        ("enabled", word(&["true", "false"])),
+        ("interval", time()),
+        ("timeout", time()),
+        ("rise", number(1..=1000)),
+        ("fall", number(1..=1000)),
+        ("concurrency", number(1..=10_000)),
+    ]);
+    braced(
+        (probe, keys)
+            .prop_map(|(probe, keys)| probe + &keys)
+            .boxed(),
+    )
+}
+
+fn retry() -> Text {
+    let statuses = word(&["503", "500-599", "[502, 504]", "[500-501, '503']"]);
+    braced(some(vec![
+        ("enabled", word(&["true", "false"])),
+        ("attempts", number(1..=100)),
+        ("statuses", statuses),
+        ("trust_idempotency_key", word(&["true", "false"])),
+        ("non_idempotent", word(&["true", "false"])),
+    ]))
+}
+
+/// The route at this place of the list; its path is no other route's.
+fn route(at: usize) -> Text {
+    let host = word(&[
+        "",
+        "host: '*', ",
+        "host: '*.example.com', ",
+        "host: Shop.example.com., ",
+    ]);
+    let path = select(vec![
+        format!("/{at}"),
+        format!("/{at}//"),
+        format!("{{ exact: '/{at}$$$$' }}"),
+        format!("{{ regex: '^/{at}[a-z]{{2}}\\.x$' }}"),
+        format!("{{ regex: '[{at}$${{]' }}"),
+    ]);
+    let redirect = word(&[
+        "redirect: { to: /new/, status: 301 }",
+        "redirect: { to: 'https://a.b/$$$${c}' }",
+    ]);
+    let action = prop_oneof![4 => forward(), 1 => redirect];
+    (host, path, action)
+        .prop_map(|(host, path, action)| format!("{{ {host}path: {path}, {action} }}, "))
+        .boxed()
+}
+
+fn forward() -> Text {
+    let two = (number(1..=1000), number(1..=1000)).prop_map(|(a, b)| {
+        format!("split: [ {{ pool: a, weight: {a} }}, {{ pool: b, weight: {b} }} ]")
+    });
+    let one =
+        number(1..=2).prop_map(|weight| format!("split: [ {{ pool: a, weight: {weight} }} ]"));
+    let pools = prop_oneof![word(&["pool: a", "pool: b"]), two, one];
+    let request = time().prop_map(|time| format!("{{ request: {time} }}"));
+    let overrides = some(vec![("timeouts", request.boxed()), ("retry", retry())]);
+    (pools, overrides)
+        .prop_map(|(pools, overrides)| format!("{pools}, {overrides}"))
+        .boxed()
+}
+
+/// `key: value, ` for some of these.
+fn some(keys: Vec<(&'static str, Text)>) -> Text {
+    let pairs = keys.into_iter().map(|(key, value)| {
+        value
+            .prop_map(move |value| format!("{key}: {value}, "))
+            .boxed()
+    });
+    let pairs: Vec<_> = pairs.collect();
+    let count = pairs.len();
+    subsequence(pairs, 0..=count)
+        .prop_flat_map(|chosen| chosen)
+        .prop_map(|chosen| chosen.concat())
+        .boxed()
+}
+
+fn braced(inside: Text) -> Text {
+    inside.prop_map(|inside| format!("{{ {inside} }}")).boxed()
+}
+
+fn word(words: &'static [&'static str]) -> Text {
+    select(words).prop_map(str::to_owned).boxed()
+}
+
+fn number(range: std::ops::RangeInclusive<u32>) -> Text {
+    range.prop_map(|number| number.to_string()).boxed()
+}
+
+fn time() -> Text {
+    let millis = (1u64..86_400_000).prop_map(|millis| format!("{millis}ms"));
+    prop_oneof![
+        word(&["500ms", "2s", "1m30s", "1.5h", "24h", "0.25ms"]),
+        millis
+    ]
+    .boxed()
+}
