@@ -23,16 +23,9 @@ async fn a_rescued_request_shows_both_attempts() {
     for _ in 0..2 {
         let request = b"GET /api/cart?token=secret HTTP/1.1\r\nHost: shop.example.com\r\n\r\n";
         client.send_raw(request).await.expect("sent");
-        client
-            .read_response(Duration::from_secs(2))
-            .await
-            .expect("an answer");
+        client.read_response(Duration::from_secs(2)).await.expect("an answer");
     }
-    let rescued = |line: &Value| {
-        line["attempts"]
-            .as_array()
-            .is_some_and(|all| all.len() == 2)
-    };
+    let rescued = |line: &Value| line["attempts"].as_array().is_some_and(|all| all.len() == 2);
     let line = gateway.wait_for_log(rescued, Duration::from_secs(2)).await;
     for (key, expected) in [
         ("client", json!("127.0.0.1")),
@@ -56,32 +49,20 @@ async fn a_rescued_request_shows_both_attempts() {
     assert_eq!(second["outcome"], "completed");
     assert_eq!(second["status"], 200);
     assert!(second["first_byte_ms"].as_f64().is_some());
-    assert!(
-        !gateway.stdout().contains("secret"),
-        "the query is not logged"
-    );
+    assert!(!gateway.stdout().contains("secret"), "the query is not logged");
 }
 
 #[tokio::test]
 async fn a_failed_request_says_why_and_how_the_pool_stood() {
     let backends = Backend::start_many(3).await;
     let addresses: Vec<_> = backends.iter().map(Backend::addr).collect();
-    let gateway = Gateway::builder()
-        .pool("web", &addresses)
-        .start(binary())
-        .await;
+    let gateway = Gateway::builder().pool("web", &addresses).start(binary()).await;
     for backend in &backends {
         backend.set(Behavior::CloseBeforeAnswer(Ending::Fin));
     }
     let mut client = gateway.client().await;
-    let answer = client
-        .request("POST", "/pay", &[], b"x")
-        .await
-        .expect("an answer");
-    let status = answer
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("proxy-status"));
+    let answer = client.request("POST", "/pay", &[], b"x").await.expect("an answer");
+    let status = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("proxy-status"));
     assert_eq!(answer.status, 502);
     assert_eq!(
         status.map(|(_, value)| value.as_str()),
@@ -93,14 +74,8 @@ async fn a_failed_request_says_why_and_how_the_pool_stood() {
     assert_eq!(line["decision"], "stop: not idempotent");
     assert_eq!((&line["healthy"], &line["total"]), (&json!(3), &json!(3)));
     let id = line["id"].as_str().expect("an id");
-    assert!(
-        String::from_utf8_lossy(&answer.body).contains(id),
-        "the client can tell the id"
-    );
-    assert!(
-        !String::from_utf8_lossy(&answer.body).contains("127.0.0.1"),
-        "and nothing else"
-    );
+    assert!(String::from_utf8_lossy(&answer.body).contains(id), "the client can tell the id");
+    assert!(!String::from_utf8_lossy(&answer.body).contains("127.0.0.1"), "and nothing else");
 }
 
 #[tokio::test]
@@ -110,26 +85,13 @@ async fn every_request_has_exactly_one_line_under_load() {
         .pool("web", &[backends[0].addr(), backends[1].addr()])
         .start(binary())
         .await;
-    Load::new(gateway.addr())
-        .clients(16)
-        .count(3_000)
-        .target("/$ID")
-        .run()
-        .await;
+    Load::new(gateway.addr()).clients(16).count(3_000).target("/$ID").run().await;
     let all = async || gateway.log().len() >= 3_000;
     switchback_testkit::eventually(Duration::from_secs(5), "all lines", all).await;
-    let paths: std::collections::BTreeSet<_> = gateway
-        .log()
-        .iter()
-        .map(|line| line["path"].to_string())
-        .collect();
+    let paths: std::collections::BTreeSet<_> =
+        gateway.log().iter().map(|line| line["path"].to_string()).collect();
     assert_eq!((gateway.log().len(), paths.len()), (3_000, 3_000));
-    assert_eq!(
-        gateway
-            .metric("switchback_access_log_dropped_total", &[])
-            .await,
-        0.0
-    );
+    assert_eq!(gateway.metric("switchback_access_log_dropped_total", &[]).await, 0.0);
 }
 
 #[tokio::test]

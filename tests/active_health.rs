@@ -32,10 +32,7 @@ async fn status_of(gateway: &Gateway, backend: &Backend) -> String {
 }
 
 async fn becomes(gateway: &Gateway, backend: &Backend, status: &str) {
-    eventually(SOON, status, async || {
-        status_of(gateway, backend).await == status
-    })
-    .await;
+    eventually(SOON, status, async || status_of(gateway, backend).await == status).await;
 }
 
 #[tokio::test]
@@ -47,11 +44,7 @@ async fn who_fails_its_probes_gets_no_traffic_until_it_passes_again() {
         becomes(&gateway, &backends[0], "failing").await;
         let before = backends[0].requests();
         let report = Load::new(gateway.addr()).clients(4).count(100).run().await;
-        assert_eq!(
-            (report.ok, backends[0].requests()),
-            (100, before),
-            "{health:?}"
-        );
+        assert_eq!((report.ok, backends[0].requests()), (100, before), "{health:?}");
         backends[0].set_health(Health::Healthy);
         becomes(&gateway, &backends[0], "healthy").await;
         Load::new(gateway.addr()).clients(4).count(100).run().await;
@@ -59,14 +52,8 @@ async fn who_fails_its_probes_gets_no_traffic_until_it_passes_again() {
     }
     let log = gateway.stderr();
     assert!(log.contains("healthy → failing"), "{log}");
-    assert!(
-        log.contains("answered 500, expected 200-299 (2 of 3 healthy)"),
-        "{log}"
-    );
-    assert!(
-        log.contains("no answer within 80ms") || log.contains("no answer in time"),
-        "{log}"
-    );
+    assert!(log.contains("answered 500, expected 200-299 (2 of 3 healthy)"), "{log}");
+    assert!(log.contains("no answer within 80ms") || log.contains("no answer in time"), "{log}");
     assert!(log.contains("failing → healthy"), "{log}");
 }
 
@@ -78,11 +65,7 @@ async fn the_tcp_probe_sees_a_closed_port_and_its_return() {
     becomes(&gateway, &backends[0], "healthy").await;
     backends[0].kill().await;
     becomes(&gateway, &backends[0], "failing").await;
-    assert!(
-        gateway.stderr().contains("connection refused"),
-        "{}",
-        gateway.stderr()
-    );
+    assert!(gateway.stderr().contains("connection refused"), "{}", gateway.stderr());
     backends[0].restart();
     becomes(&gateway, &backends[0], "healthy").await;
 }
@@ -96,10 +79,7 @@ async fn the_first_result_decides() {
     let gateway = builder(&backends).pool_yaml(health).start(binary()).await;
     assert_eq!(status_of(&gateway, &backends[0]).await, "failing");
     assert_eq!(status_of(&gateway, &backends[1]).await, "healthy");
-    assert_eq!(
-        backends[0].health_requests() + backends[1].health_requests(),
-        2
-    );
+    assert_eq!(backends[0].health_requests() + backends[1].health_requests(), 2);
 }
 
 #[tokio::test]
@@ -107,11 +87,7 @@ async fn readiness_waits_for_the_first_round() {
     let backends = Backend::start_many(2).await;
     backends[1].set_health(Health::Hang);
     let health = "health: { http: { path: /healthz }, interval: 1s, timeout: 900ms }";
-    let gateway = builder(&backends)
-        .pool_yaml(health)
-        .without_waiting()
-        .start(binary())
-        .await;
+    let gateway = builder(&backends).pool_yaml(health).without_waiting().start(binary()).await;
     let answer =
         switchback_testkit::until(SOON, async || gateway.admin("GET", "/readyz").await.ok());
     let answer = answer.await.expect("an answer");
@@ -127,15 +103,8 @@ async fn the_pending_get_traffic_only_if_nobody_is_healthy() {
     let backends = Backend::start_many(2).await;
     backends[1].set_health(Health::Hang);
     let health = "health: { http: { path: /healthz }, interval: 5s, timeout: 4s }";
-    let gateway = builder(&backends)
-        .pool_yaml(health)
-        .without_waiting()
-        .start(binary())
-        .await;
-    eventually(SOON, "admin", async || {
-        gateway.admin("GET", "/livez").await.is_ok()
-    })
-    .await;
+    let gateway = builder(&backends).pool_yaml(health).without_waiting().start(binary()).await;
+    eventually(SOON, "admin", async || gateway.admin("GET", "/livez").await.is_ok()).await;
     becomes(&gateway, &backends[0], "healthy").await;
     let report = Load::new(gateway.addr()).clients(4).count(50).run().await;
     assert_eq!((report.ok, backends[1].requests()), (50, 0));
@@ -181,20 +150,13 @@ async fn probes_carry_the_pools_host_and_come_at_their_interval() {
         .await;
     let began = Instant::now();
     let first = backend.health_requests();
-    eventually(SOON, "probes", async || {
-        backend.health_requests() >= first + 20
-    })
-    .await;
+    eventually(SOON, "probes", async || backend.health_requests() >= first + 20).await;
     let each = began.elapsed().as_secs_f64() / 20.0;
     assert!((0.08..0.2).contains(&each), "one probe each {each} s");
     let probe = &backend.recorded_health()[0];
     assert_eq!(probe.header("host"), Some("shop.internal"));
     assert_eq!(probe.target, "/healthz?deep=1");
-    assert!(
-        probe
-            .header("user-agent")
-            .is_some_and(|agent| agent.starts_with("switchback"))
-    );
+    assert!(probe.header("user-agent").is_some_and(|agent| agent.starts_with("switchback")));
     drop(gateway);
 }
 
@@ -206,17 +168,8 @@ async fn probes_at_once_are_bounded() {
     }
     let health = "health: { http: { path: /healthz }, interval: 200ms, timeout: 190ms, \
         concurrency: 2 }";
-    let _gateway = builder(&backends)
-        .pool_yaml(health)
-        .without_waiting()
-        .start(binary())
-        .await;
-    let open = || {
-        backends
-            .iter()
-            .map(Backend::open_connections)
-            .sum::<usize>()
-    };
+    let gateway = builder(&backends).pool_yaml(health).without_waiting().start(binary()).await;
+    let open = || backends.iter().map(Backend::open_connections).sum::<usize>();
     let end = Instant::now() + Duration::from_millis(1_500);
     let mut most = 0;
     while Instant::now() < end {
@@ -225,6 +178,13 @@ async fn probes_at_once_are_bounded() {
     }
     // A connection that the gateway has closed may be seen open for a moment longer.
     assert!((1..=4).contains(&most), "{most} at once");
+    // Twelve that are silent for 190 ms each, two at a time, cannot all be asked every 200 ms.
+    let lag = gateway.metric("switchback_probe_lag_seconds", &[("pool", "web")]).await;
+    assert!((0.2..3.0).contains(&lag), "{lag} s late");
+    let log = gateway.stderr();
+    let told = "pool web: probes cannot keep their interval of 200ms";
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+    assert!(log.contains("Raise health.concurrency (2; 16 would do"), "{log}");
 }
 
 #[tokio::test]
@@ -234,9 +194,5 @@ async fn one_that_drops_probes_is_told_apart_from_one_that_answers() {
     backends[0].set_health(Health::SameAsTraffic);
     backends[0].set(Behavior::CloseBeforeAnswer(Ending::Fin));
     becomes(&gateway, &backends[0], "failing").await;
-    assert!(
-        gateway.stderr().contains("closed without an answer"),
-        "{}",
-        gateway.stderr()
-    );
+    assert!(gateway.stderr().contains("closed without an answer"), "{}", gateway.stderr());
 }

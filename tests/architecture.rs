@@ -11,17 +11,10 @@ fn drawn() -> BTreeMap<String, BTreeSet<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let document =
         std::fs::read_to_string(root.join("docs/ARCHITECTURE.md")).expect("the document");
-    let section = document
-        .split("## Who may use whom")
-        .nth(1)
-        .expect("the section");
+    let section = document.split("## Who may use whom").nth(1).expect("the section");
     let section = section.split("\n## ").next().unwrap_or(section);
     let names = |cell: &str| -> BTreeSet<String> {
-        cell.split('`')
-            .skip(1)
-            .step_by(2)
-            .map(str::to_owned)
-            .collect()
+        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
     section
         .lines()
@@ -36,13 +29,7 @@ fn drawn() -> BTreeMap<String, BTreeSet<String>> {
 /// What the manifests say.
 fn built() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "metadata",
-            "--no-deps",
-            "--offline",
-            "--format-version",
-            "1",
-        ])
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo metadata");
@@ -52,11 +39,8 @@ fn built() -> BTreeMap<String, BTreeSet<String>> {
         name.strip_prefix("switchback-").unwrap_or(name).to_owned()
     };
     let packages = metadata["packages"].as_array().expect("packages");
-    let ours: BTreeSet<_> = packages
-        .iter()
-        .map(|package| package["name"].clone())
-        .map(|n| n.to_string())
-        .collect();
+    let ours: BTreeSet<_> =
+        packages.iter().map(|package| package["name"].clone()).map(|n| n.to_string()).collect();
     packages
         .iter()
         .map(|package| {
@@ -73,36 +57,20 @@ fn built() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn the_crates_use_each_other_as_drawn() {
-    assert_eq!(
-        built(),
-        drawn(),
-        "left: the manifests; right: docs/ARCHITECTURE.md"
-    );
+    assert_eq!(built(), drawn(), "left: the manifests; right: docs/ARCHITECTURE.md");
 }
 
 #[test]
 fn the_core_knows_neither_tokio_nor_pingora() {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--offline",
-            "-p",
-            "switchback-core",
-            "-e",
-            "normal",
-            "--prefix",
-            "none",
-        ])
+        .args(["tree", "--offline", "-p", "switchback-core", "-e", "normal", "--prefix", "none"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo tree");
     let tree = String::from_utf8_lossy(&output.stdout);
     assert!(tree.contains("switchback-core"), "{tree}");
     for forbidden in ["tokio", "pingora", "parking_lot", "arc-swap", "log "] {
-        assert!(
-            !tree.lines().any(|line| line.starts_with(forbidden)),
-            "{forbidden} in\n{tree}"
-        );
+        assert!(!tree.lines().any(|line| line.starts_with(forbidden)), "{forbidden} in\n{tree}");
     }
 }
 

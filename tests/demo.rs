@@ -15,10 +15,8 @@ fn demo(arguments: &[&str]) -> Output {
 
 /// The number before `words` in the summary.
 fn number(output: &str, words: &str) -> u64 {
-    let before = output
-        .rsplit_once(words)
-        .unwrap_or_else(|| panic!("no \"{words}\" in\n{output}"))
-        .0;
+    let before =
+        output.rsplit_once(words).unwrap_or_else(|| panic!("no \"{words}\" in\n{output}")).0;
     let digits = before.trim_end().rsplit([' ', '\n']).next().unwrap_or("");
     digits
         .replace(',', "")
@@ -28,7 +26,14 @@ fn number(output: &str, words: &str) -> u64 {
 
 #[test]
 fn no_client_sees_a_failure_that_another_backend_could_have_prevented() {
-    let output = demo(&[]);
+    // On a machine that is too busy, backends that serve look like ones that hang; the demo says so.
+    let mut output = demo(&[]);
+    for _ in 0..2 {
+        if !String::from_utf8_lossy(&output.stdout).contains("This machine stalled") {
+            break;
+        }
+        output = demo(&[]);
+    }
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert_eq!(number(&text, "failed that should not have"), 0, "{text}");

@@ -15,6 +15,7 @@ async fn gateway(delay: &str, answer: Duration) -> (Backend, Gateway) {
     let backend = Backend::with(Behavior::Answer(Answer::ok("late").delay(answer))).await;
     let gateway = Gateway::builder()
         .pool("web", &[backend.addr()])
+        .pool_yaml("timeouts: { first_byte: 60s, request: 2m }")
         .main_yaml(&format!("drain: {{ delay: {delay}, timeout: 3s }}"))
         .start(binary())
         .await;
@@ -31,11 +32,7 @@ async fn readiness_turns_first_and_everything_else_goes_on() {
     let close = answer.headers.iter().any(|(name, value)| {
         name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close")
     });
-    assert!(
-        close,
-        "a client is told to come no more on this connection: {:?}",
-        answer.headers
-    );
+    assert!(close, "a client is told to come no more on this connection: {:?}", answer.headers);
     assert!(gateway.wait_exit(SOON).await.success());
 }
 
@@ -43,10 +40,7 @@ async fn readiness_turns_first_and_everything_else_goes_on() {
 async fn what_is_in_flight_ends_and_then_the_process_does() {
     let (_backend, gateway) = gateway("0s", Duration::from_millis(800)).await;
     let mut client = gateway.client().await;
-    client
-        .send_raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .expect("sent");
+    client.send_raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
     let in_flight = async || gateway.metric("switchback_requests_in_flight", &[]).await == 1.0;
     eventually(SOON, "in flight", in_flight).await;
     let began = Instant::now();
@@ -56,15 +50,8 @@ async fn what_is_in_flight_ends_and_then_the_process_does() {
     let answer = client.read_response(SOON).await.expect("an answer");
     assert_eq!((answer.status, answer.complete), (200, true));
     assert!(gateway.wait_exit(SOON).await.success());
-    assert!(
-        began.elapsed() < Duration::from_millis(2_500),
-        "took {:?}",
-        began.elapsed()
-    );
-    assert!(
-        gateway.stdout().contains("\"status\":200"),
-        "the line was written before the exit"
-    );
+    assert!(began.elapsed() < Duration::from_millis(2_500), "took {:?}", began.elapsed());
+    assert!(gateway.stdout().contains("\"status\":200"), "the line was written before the exit");
 }
 
 #[tokio::test]
@@ -74,11 +61,7 @@ async fn an_idle_gateway_does_not_wait() {
     let began = Instant::now();
     gateway.signal(Signal::TERM);
     assert!(gateway.wait_exit(SOON).await.success());
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "took {:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(2), "took {:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -92,4 +75,27 @@ async fn a_second_signal_or_an_interrupt_ends_it_at_once() {
         }
         assert!(gateway.wait_exit(SOON).await.success());
     }
+}
+
+#[tokio::test]
+async fn what_is_cut_off_has_its_line() {
+    let (_backend, gateway) = gateway("0s", Duration::from_secs(60)).await;
+    let mut client = gateway.client().await;
+    client.send_raw(b"GET /cut-off HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    let in_flight = async || gateway.metric("switchback_requests_in_flight", &[]).await == 1.0;
+    eventually(SOON, "in flight", in_flight).await;
+    gateway.signal(Signal::TERM);
+    assert!(gateway.wait_exit(Duration::from_secs(8)).await.success());
+    let line = gateway.log_line_for("/cut-off").await;
+    assert_eq!(line["attempts"][0]["outcome"], "abandoned", "{line}");
+    assert_eq!(line["origin"], "gateway", "{line}");
+}
+
+#[tokio::test]
+async fn a_hang_up_ends_nothing() {
+    let (_backend, gateway) = gateway("0s", Duration::ZERO).await;
+    gateway.signal(Signal::HUP);
+    let told = async || gateway.stderr().contains("SIGHUP");
+    eventually(SOON, "it is told", told).await;
+    assert_eq!(gateway.get("/").await.expect("an answer").status, 200);
 }

@@ -14,20 +14,14 @@ fn binary() -> &'static Path {
 
 async fn one(behavior: Behavior) -> (Backend, Gateway) {
     let backend = Backend::with(behavior).await;
-    let gateway = Gateway::builder()
-        .pool("web", &[backend.addr()])
-        .start(binary())
-        .await;
+    let gateway = Gateway::builder().pool("web", &[backend.addr()]).start(binary()).await;
     (backend, gateway)
 }
 
 async fn raw(gateway: &Gateway, request: &str) -> Response {
     let mut client = gateway.client().await;
     client.send_raw(request.as_bytes()).await.expect("sent");
-    client
-        .read_response(Duration::from_secs(5))
-        .await
-        .expect("an answer")
+    client.read_response(Duration::from_secs(5)).await.expect("an answer")
 }
 
 fn echoed(answer: &Response) -> Value {
@@ -74,10 +68,7 @@ async fn a_trusted_proxy_is_believed() {
     let request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n\
         X-Forwarded-For: 10.1.1.1\r\nX-Forwarded-Proto: https\r\nX-Request-Id: edge-1\r\n\r\n";
     let echo = echoed(&raw(&gateway, request).await);
-    assert_eq!(
-        field(&echo, "x-forwarded-for"),
-        ["6.6.6.6, 203.0.113.9, 10.1.1.1, 127.0.0.1"]
-    );
+    assert_eq!(field(&echo, "x-forwarded-for"), ["6.6.6.6, 203.0.113.9, 10.1.1.1, 127.0.0.1"]);
     assert_eq!(field(&echo, "x-forwarded-proto"), ["https"]);
     assert_eq!(field(&echo, "x-request-id"), ["edge-1"]);
     let line = gateway.log_line_for("edge-1").await;
@@ -95,17 +86,8 @@ async fn hop_by_hop_fields_stop_here_in_both_directions() {
     let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Mine\r\nX-Mine: 1\r\n\
         Keep-Alive: 5\r\nTE: trailers\r\nProxy-Connection: x\r\nX-Kept: 1\r\n\r\n";
     let answer = raw(&gateway, request).await;
-    let has = |name: &str| {
-        answer
-            .headers
-            .iter()
-            .any(|(n, _)| n.eq_ignore_ascii_case(name))
-    };
-    assert!(
-        has("x-end") && !has("x-hop") && !has("keep-alive"),
-        "{:?}",
-        answer.headers
-    );
+    let has = |name: &str| answer.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+    assert!(has("x-end") && !has("x-hop") && !has("keep-alive"), "{:?}", answer.headers);
     let got = backend.recorded();
     for gone in ["x-mine", "keep-alive", "te", "proxy-connection"] {
         assert_eq!(got[0].header(gone), None, "{gone}");
@@ -133,14 +115,8 @@ async fn a_request_body_streams_while_it_is_being_sent() {
     client.send_raw(b"5\r\nhello\r\n").await.expect("sent");
     let begun = async || backend.connections() == 1;
     switchback_testkit::eventually(Duration::from_secs(2), "it has begun upstream", begun).await;
-    client
-        .send_raw(b"6\r\n world\r\n0\r\n\r\n")
-        .await
-        .expect("sent");
-    let answer = client
-        .read_response(Duration::from_secs(2))
-        .await
-        .expect("an answer");
+    client.send_raw(b"6\r\n world\r\n0\r\n\r\n").await.expect("sent");
+    let answer = client.read_response(Duration::from_secs(2)).await.expect("an answer");
     assert_eq!(echoed(&answer)["body"], "hello world");
 }
 
@@ -148,25 +124,12 @@ async fn a_request_body_streams_while_it_is_being_sent() {
 async fn an_answer_streams_while_it_is_being_made() {
     let gap = Duration::from_millis(150);
     let framing = Framing::Chunked;
-    let (_backend, gateway) = one(Behavior::SlowBody {
-        framing,
-        piece: 10,
-        count: 5,
-        gap,
-    })
-    .await;
+    let (_backend, gateway) = one(Behavior::SlowBody { framing, piece: 10, count: 5, gap }).await;
     let mut client = gateway.client().await;
-    client
-        .send_raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .expect("sent");
+    client.send_raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
     let began = Instant::now();
     let first = client.read_raw().await.expect("bytes");
-    assert!(
-        !first.is_empty() && began.elapsed() < gap * 3,
-        "held back: {:?}",
-        began.elapsed()
-    );
+    assert!(!first.is_empty() && began.elapsed() < gap * 3, "held back: {:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -174,21 +137,12 @@ async fn large_bodies_go_through_whole_both_ways() {
     let body: Vec<u8> = (0..5_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
     let (backend, gateway) = one(Behavior::Answer(Answer::ok(body.clone()))).await;
     let mut client = gateway.client().await;
-    let answer = client
-        .request("POST", "/", &[(TEST_ID, "big")], &body)
-        .await
-        .expect("an answer");
+    let answer = client.request("POST", "/", &[(TEST_ID, "big")], &body).await.expect("an answer");
     assert!(answer.complete && answer.body == body);
     let got = &backend.recorded()[0];
-    assert_eq!(
-        (got.body_len, got.body_hash),
-        (5_000_000, switchback_testkit::hash(&body))
-    );
+    assert_eq!((got.body_len, got.body_hash), (5_000_000, switchback_testkit::hash(&body)));
     let line = gateway.log_line_for("\"POST\"").await;
-    assert_eq!(
-        (&line["bytes_in"], &line["bytes_out"]),
-        (&5_000_000.into(), &5_000_000.into())
-    );
+    assert_eq!((&line["bytes_in"], &line["bytes_out"]), (&5_000_000.into(), &5_000_000.into()));
 }
 
 #[tokio::test]
@@ -204,10 +158,7 @@ async fn an_upgraded_connection_carries_bytes_both_ways() {
         got.extend(client.read_raw().await.expect("bytes"));
     }
     let head = String::from_utf8_lossy(&got).to_ascii_lowercase();
-    assert!(
-        head.starts_with("http/1.1 101") && head.contains("upgrade: websocket"),
-        "{head}"
-    );
+    assert!(head.starts_with("http/1.1 101") && head.contains("upgrade: websocket"), "{head}");
     for message in ["one", "two", "three"] {
         client.send_raw(message.as_bytes()).await.expect("sent");
         let mut echo = Vec::new();
@@ -266,29 +217,17 @@ async fn what_the_gateway_answers_itself_keeps_the_connection() {
     let mut ask = async |target: &str| {
         let request = format!("GET {target} HTTP/1.1\r\nHost: known.example\r\n\r\n");
         client.send_raw(request.as_bytes()).await.expect("sent");
-        client
-            .read_response(Duration::from_secs(2))
-            .await
-            .expect("an answer")
+        client.read_response(Duration::from_secs(2)).await.expect("an answer")
     };
     let moved = ask("/old/a?b=c").await;
-    let location = moved
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("location"));
+    let location = moved.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
     assert_eq!(moved.status, 301);
-    assert_eq!(
-        location.map(|(_, value)| value.as_str()),
-        Some("/new/a?b=c")
-    );
+    assert_eq!(location.map(|(_, value)| value.as_str()), Some("/new/a?b=c"));
     let missing = ask("/nothing").await;
     assert_eq!(missing.status, 404);
     assert_eq!(ask("/app/").await.status, 200);
     assert_eq!(backend.requests(), 1);
-    assert_eq!(
-        gateway.log_line_for("/nothing").await["reason"],
-        "destination_not_found"
-    );
+    assert_eq!(gateway.log_line_for("/nothing").await["reason"], "destination_not_found");
 }
 
 #[tokio::test]
@@ -300,11 +239,7 @@ async fn a_split_divides_by_weight() {
         .route_yaml("{ split: [ { pool: web, weight: 75 }, { pool: canary, weight: 25 } ] }")
         .start(binary())
         .await;
-    switchback_testkit::Load::new(gateway.addr())
-        .clients(4)
-        .count(1_000)
-        .run()
-        .await;
+    switchback_testkit::Load::new(gateway.addr()).clients(4).count(1_000).run().await;
     let canary = backends[1].requests();
     // Six standard deviations around 250.
     assert!((168..=332).contains(&canary), "{canary}");
@@ -328,10 +263,7 @@ async fn an_old_client_gets_no_chunks_and_an_end_by_closing() {
     let answer = Answer::ok("some words").framing(Framing::Chunked);
     let (backend, gateway) = one(Behavior::Answer(answer)).await;
     let mut client = gateway.client().await;
-    client
-        .send_raw(b"GET / HTTP/1.0\r\n\r\n")
-        .await
-        .expect("sent");
+    client.send_raw(b"GET / HTTP/1.0\r\n\r\n").await.expect("sent");
     let (bytes, _) = client.read_to_end().await;
     let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
     assert!(!text.contains("transfer-encoding"), "{text}");
@@ -341,21 +273,11 @@ async fn an_old_client_gets_no_chunks_and_an_end_by_closing() {
 
 #[tokio::test]
 async fn interim_answers_are_passed_on() {
-    let behavior = Behavior::Informational {
-        statuses: vec![103],
-        answer: Answer::ok("x"),
-    };
+    let behavior = Behavior::Informational { statuses: vec![103], answer: Answer::ok("x") };
     let (_backend, gateway) = one(behavior).await;
     let answer = gateway.get("/").await.expect("an answer");
     assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer
-            .interim
-            .iter()
-            .map(|interim| interim.status)
-            .collect::<Vec<_>>(),
-        [103]
-    );
+    assert_eq!(answer.interim.iter().map(|interim| interim.status).collect::<Vec<_>>(), [103]);
 }
 
 #[tokio::test]
@@ -365,16 +287,9 @@ async fn a_client_that_expects_to_be_told_is_told_to_continue() {
     let head = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
     client.send_raw(head.as_bytes()).await.expect("sent");
     let told = client.read_raw().await.expect("bytes");
-    assert!(
-        told.starts_with(b"HTTP/1.1 100"),
-        "{}",
-        String::from_utf8_lossy(&told)
-    );
+    assert!(told.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&told));
     client.send_raw(b"body").await.expect("sent");
-    let answer = client
-        .read_response(Duration::from_secs(2))
-        .await
-        .expect("an answer");
+    let answer = client.read_response(Duration::from_secs(2)).await.expect("an answer");
     assert_eq!(echoed(&answer)["body"], "body");
     assert_eq!(backend.requests(), 1);
 }
@@ -392,10 +307,7 @@ async fn answers_without_a_body_have_none() {
     let (_backend, gateway) = one(Behavior::Answer(Answer::ok("twelve bytes"))).await;
     let mut client = gateway.client().await;
     for _ in 0..2 {
-        let answer = client
-            .request("HEAD", "/", &[], b"")
-            .await
-            .expect("an answer");
+        let answer = client.request("HEAD", "/", &[], b"").await.expect("an answer");
         assert_eq!((answer.status, answer.end), (200, End::NoBody));
     }
 }
@@ -409,14 +321,8 @@ async fn an_early_answer_reaches_a_client_that_is_still_sending() {
     let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n";
     client.send_raw(head.as_bytes()).await.expect("sent");
     client.send_raw(&[7; 100_000]).await.expect("sent");
-    let answer = client
-        .read_response(Duration::from_secs(5))
-        .await
-        .expect("an answer");
-    assert_eq!(
-        (answer.status, answer.body.as_slice()),
-        (413, b"too much".as_slice())
-    );
+    let answer = client.read_response(Duration::from_secs(5)).await.expect("an answer");
+    assert_eq!((answer.status, answer.body.as_slice()), (413, b"too much".as_slice()));
 }
 
 #[tokio::test]
@@ -433,28 +339,16 @@ async fn requests_sent_ahead_are_answered_in_order() {
     let mut client = gateway.client().await;
     client.send_raw(at_once.as_bytes()).await.expect("sent");
     for expected in ["/1", "/2", "/3"] {
-        let answer = client
-            .read_response(Duration::from_secs(2))
-            .await
-            .expect("an answer");
-        assert_eq!(
-            (answer.status, answer.body.as_slice()),
-            (200, expected.as_bytes())
-        );
+        let answer = client.read_response(Duration::from_secs(2)).await.expect("an answer");
+        assert_eq!((answer.status, answer.body.as_slice()), (200, expected.as_bytes()));
     }
     for target in ["/4", "/5"] {
         client.send_raw(get(target).as_bytes()).await.expect("sent");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for expected in ["/4", "/5"] {
-        let answer = client
-            .read_response(Duration::from_secs(2))
-            .await
-            .expect("an answer");
-        assert_eq!(
-            (answer.status, answer.body.as_slice()),
-            (200, expected.as_bytes())
-        );
+        let answer = client.read_response(Duration::from_secs(2)).await.expect("an answer");
+        assert_eq!((answer.status, answer.body.as_slice()), (200, expected.as_bytes()));
     }
 }
 
@@ -469,10 +363,40 @@ async fn what_follows_a_broken_chunked_body_is_no_request() {
         let mut client = gateway.client().await;
         client.send_raw(request.as_bytes()).await.expect("sent");
         let _ = client.read_to_end().await;
-        let smuggled = backend
-            .recorded()
-            .iter()
-            .any(|request| request.target == "/smuggled");
+        let smuggled = backend.recorded().iter().any(|request| request.target == "/smuggled");
         assert!(!smuggled, "{broken:?}");
     }
+}
+
+#[tokio::test]
+async fn an_old_client_may_name_the_host_in_the_target() {
+    let backend = Backend::with(Behavior::Echo { body: false }).await;
+    let gateway = Gateway::builder()
+        .pool("web", &[backend.addr()])
+        .route_yaml("{ host: a.example, pool: web }")
+        .start(binary())
+        .await;
+    let mut client = gateway.client().await;
+    client.send_raw(b"GET http://a.example/p HTTP/1.0\r\n\r\n").await.expect("sent");
+    let answer = client.read_response(Duration::from_secs(2)).await.expect("an answer");
+    assert_eq!(answer.status, 200);
+    assert_eq!(field(&echoed(&answer), "host"), ["a.example"]);
+}
+
+#[tokio::test]
+async fn an_answer_reaches_a_client_whose_body_nobody_reads() {
+    let backend = Backend::start().await;
+    let gateway = Gateway::builder()
+        .pool("web", &[backend.addr()])
+        .route_yaml("{ path: /app/, pool: web }")
+        .start(binary())
+        .await;
+    let mut client = gateway.client().await;
+    let head = "POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n";
+    client.send_raw(head.as_bytes()).await.expect("sent");
+    for _ in 0..30 {
+        client.send_raw(&[7; 100_000]).await.expect("sent: nobody has reset the connection");
+    }
+    let answer = client.read_response(Duration::from_secs(5)).await.expect("an answer");
+    assert_eq!(answer.status, 404);
 }

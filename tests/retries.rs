@@ -17,9 +17,9 @@ fn binary() -> &'static Path {
 
 fn builder(backends: &[Backend]) -> GatewayBuilder {
     let addresses: Vec<_> = backends.iter().map(Backend::addr).collect();
-    Gateway::builder()
-        .pool("web", &addresses)
-        .pool_yaml("timeouts: { connect: 500ms, read: 300ms, write: 1s, request: 5s }")
+    Gateway::builder().pool("web", &addresses).pool_yaml(
+        "timeouts: { connect: 500ms, first_byte: 300ms, idle: 300ms, write: 1s, request: 5s }",
+    )
 }
 
 /// Three endpoints, of which the first behaves so.
@@ -41,13 +41,7 @@ const MIX: [(&str, usize); 7] = [
 ];
 
 async fn load(gateway: &Gateway) -> Report {
-    Load::new(gateway.addr())
-        .clients(12)
-        .count(420)
-        .mix(&MIX)
-        .target("/$ID")
-        .run()
-        .await
+    Load::new(gateway.addr()).clients(12).count(420).mix(&MIX).target("/$ID").run().await
 }
 
 /// Whether the endpoint can have seen a request that met its fault.
@@ -71,28 +65,14 @@ async fn rescued(behavior: Behavior, sent: Sent, outcome: &str) {
         Sent::Maybe => assert!(posts > 0, "{outcome}: the fault was never met: {report}"),
     }
     let twice = duplicated(&all);
-    for sample in report
-        .samples
-        .iter()
-        .filter(|sample| sample.method == "POST")
-    {
-        assert!(
-            !twice.contains_key(&sample.id),
-            "{outcome}: {} was executed twice",
-            sample.id
-        );
+    for sample in report.samples.iter().filter(|sample| sample.method == "POST") {
+        assert!(!twice.contains_key(&sample.id), "{outcome}: {} was executed twice", sample.id);
     }
     let labels = [("pool", "web"), ("outcome", outcome)];
     let met = gateway.metric("switchback_attempts_total", &labels).await;
-    assert!(
-        met > 0.0,
-        "the fault was never met as {outcome}\n{}",
-        gateway.stdout()
-    );
+    assert!(met > 0.0, "the fault was never met as {outcome}\n{}", gateway.stdout());
     assert_eq!(
-        gateway
-            .metric("switchback_client_errors_total", &[("alternatives", "1+")])
-            .await,
+        gateway.metric("switchback_client_errors_total", &[("alternatives", "1+")]).await,
         0.0,
         "a request failed although something else could have been tried"
     );
@@ -145,10 +125,7 @@ async fn reset_before_the_answer_on_a_fresh_connection() {
 #[tokio::test]
 async fn closed_before_the_answer_on_a_reused_connection() {
     for ending in [Ending::Fin, Ending::Rst] {
-        let closes = Behavior::CloseOnReuse {
-            executed: true,
-            ending,
-        };
+        let closes = Behavior::CloseOnReuse { executed: true, ending };
         rescued(closes, Sent::Maybe, "stale_connection").await;
     }
 }
@@ -167,12 +144,8 @@ async fn a_truncated_header() {
 
 #[tokio::test]
 async fn a_header_too_large() {
-    rescued(
-        Behavior::HugeHeader(3_000_000),
-        Sent::Maybe,
-        "http_response_header_section_size",
-    )
-    .await;
+    rescued(Behavior::HugeHeader(3_000_000), Sent::Maybe, "http_response_header_section_size")
+        .await;
 }
 
 #[tokio::test]
@@ -198,12 +171,8 @@ async fn a_refused_post_goes_round_the_whole_pool() {
     for backend in &backends[..7] {
         backend.set(Behavior::RefuseConnections);
     }
-    let report = Load::new(gateway.addr())
-        .clients(4)
-        .count(60)
-        .mix(&[("POST", 100_000)])
-        .run()
-        .await;
+    let report =
+        Load::new(gateway.addr()).clients(4).count(60).mix(&[("POST", 100_000)]).run().await;
     assert_eq!(report.ok, 60, "{report}");
     assert_eq!(backends[7].requests(), 60);
 }
@@ -215,16 +184,9 @@ async fn no_endpoint_is_tried_twice_by_one_request() {
     for backend in &backends {
         backend.set(Behavior::CloseBeforeAnswer(Ending::Rst));
     }
-    let answer = gateway
-        .client()
-        .await
-        .request("GET", "/", &[(TEST_ID, "one")], b"")
-        .await;
+    let answer = gateway.client().await.request("GET", "/", &[(TEST_ID, "one")], b"").await;
     assert_eq!(answer.expect("an answer").status, 502);
-    let executions: Vec<_> = backends
-        .iter()
-        .map(|backend| backend.executions("one"))
-        .collect();
+    let executions: Vec<_> = backends.iter().map(|backend| backend.executions("one")).collect();
     assert_eq!(executions, [1, 1, 1]);
 }
 
@@ -245,15 +207,10 @@ async fn the_last_real_answer_is_passed_on_with_its_body() {
     let backends = Backend::start_many(2).await;
     let gateway = builder(&backends).start(binary()).await;
     for backend in &backends {
-        backend.set(Behavior::Answer(
-            Answer::status(503).body("back in a minute"),
-        ));
+        backend.set(Behavior::Answer(Answer::status(503).body("back in a minute")));
     }
     let answer = gateway.get("/busy").await.expect("an answer");
-    assert_eq!(
-        (answer.status, answer.body.as_slice()),
-        (503, b"back in a minute".as_slice())
-    );
+    assert_eq!((answer.status, answer.body.as_slice()), (503, b"back in a minute".as_slice()));
     assert_eq!(backends.iter().map(Backend::requests).sum::<u64>(), 2);
     let line = gateway.log_line_for("/busy").await;
     assert_eq!(line["origin"], "endpoint");
@@ -278,10 +235,7 @@ async fn a_body_is_replayed_whole() {
             assert_eq!(answer.status, 200);
             let echo: serde_json::Value = serde_json::from_slice(&answer.body).expect("an echo");
             assert_eq!(echo["body_len"], size);
-            assert_eq!(
-                echo["body_hash"],
-                format!("{:016x}", switchback_testkit::hash(&body))
-            );
+            assert_eq!(echo["body_hash"], format!("{:016x}", switchback_testkit::hash(&body)));
         }
     }
     assert!(backends[0].requests() > 0, "the fault was never met");
@@ -296,17 +250,9 @@ async fn a_body_too_large_to_replay_is_not_repeated_half() {
     }
     let body = vec![7; 300_000];
     let mut client = gateway.client().await;
-    let answer = client
-        .request("PUT", "/large", &[(TEST_ID, "large")], &body)
-        .await;
+    let answer = client.request("PUT", "/large", &[(TEST_ID, "large")], &body).await;
     assert_eq!(answer.expect("an answer").status, 502);
-    assert_eq!(
-        backends
-            .iter()
-            .map(|backend| backend.executions("large"))
-            .sum::<u64>(),
-        1
-    );
+    assert_eq!(backends.iter().map(|backend| backend.executions("large")).sum::<u64>(), 1);
     let line = gateway.log_line_for("/large").await;
     assert_eq!(line["decision"], "stop: body too large to replay");
 }
@@ -318,20 +264,11 @@ async fn a_cut_off_body_is_cut_off_visibly() {
             let backends = Backend::start_many(2).await;
             let gateway = builder(&backends).start(binary()).await;
             for backend in &backends {
-                backend.set(Behavior::TruncatedBody {
-                    framing,
-                    declared: 1_000,
-                    sent: 10,
-                    ending,
-                });
+                backend.set(Behavior::TruncatedBody { framing, declared: 1_000, sent: 10, ending });
             }
             let answer = gateway.get("/cut").await.expect("a header");
             assert_eq!(answer.status, 200);
-            assert!(
-                !answer.complete,
-                "{framing:?} {ending:?} ended as {:?}",
-                answer.end
-            );
+            assert!(!answer.complete, "{framing:?} {ending:?} ended as {:?}", answer.end);
             let line = gateway.log_line_for("/cut").await;
             assert_eq!(line["reason"], "http_response_incomplete", "{line}");
             assert_eq!(backends.iter().map(Backend::requests).sum::<u64>(), 1);
@@ -342,21 +279,12 @@ async fn a_cut_off_body_is_cut_off_visibly() {
 #[tokio::test]
 async fn a_stalled_body_ends_within_the_limit_and_visibly() {
     let backend = Backend::start().await;
-    let gateway = builder(std::slice::from_ref(&backend))
-        .start(binary())
-        .await;
+    let gateway = builder(std::slice::from_ref(&backend)).start(binary()).await;
     let framing = Framing::Chunked;
-    backend.set(Behavior::StalledBody {
-        framing,
-        declared: 1_000,
-        sent: 10,
-    });
+    backend.set(Behavior::StalledBody { framing, declared: 1_000, sent: 10 });
     let answer = gateway.get("/stall").await.expect("a header");
     assert!(!answer.complete, "ended as {:?}", answer.end);
-    assert_eq!(
-        gateway.log_line_for("/stall").await["reason"],
-        "http_response_incomplete"
-    );
+    assert_eq!(gateway.log_line_for("/stall").await["reason"], "http_response_incomplete");
 }
 
 #[tokio::test]
@@ -364,9 +292,7 @@ async fn a_client_that_goes_away_is_nobodys_failure_and_leaks_nothing() {
     let backends = Backend::start_many(2).await;
     let gateway = builder(&backends).start(binary()).await;
     for backend in &backends {
-        backend.set(Behavior::Answer(
-            Answer::ok("late").delay(Duration::from_millis(200)),
-        ));
+        backend.set(Behavior::Answer(Answer::ok("late").delay(Duration::from_millis(200))));
     }
     for _ in 0..20 {
         let mut client = Client::connect(gateway.addr()).await.expect("a connection");
@@ -389,16 +315,8 @@ async fn retries_can_be_switched_off_by_route() {
         .start(binary())
         .await;
     backends[0].set(Behavior::RefuseConnections);
-    let raw = Load::new(gateway.addr())
-        .clients(2)
-        .count(40)
-        .target("/raw/$ID")
-        .run()
-        .await;
-    assert!(
-        raw.by_status.get(&502).is_some_and(|&count| count >= 10),
-        "{raw}"
-    );
+    let raw = Load::new(gateway.addr()).clients(2).count(40).target("/raw/$ID").run().await;
+    assert!(raw.by_status.get(&502).is_some_and(|&count| count >= 10), "{raw}");
     let rescued = Load::new(gateway.addr()).clients(2).count(40).run().await;
     assert_eq!(rescued.ok, 40, "{rescued}");
 }
@@ -411,16 +329,10 @@ async fn a_trusted_idempotency_key_makes_a_post_repeatable() {
         .start(binary())
         .await;
     backends[0].set(Behavior::CloseBeforeAnswer(Ending::Rst));
-    let load = Load::new(gateway.addr())
-        .clients(4)
-        .count(90)
-        .mix(&[("POST", 100)]);
+    let load = Load::new(gateway.addr()).clients(4).count(90).mix(&[("POST", 100)]);
     let with_key = load.header("Idempotency-Key", "k").run().await;
     assert_eq!(with_key.ok, 90, "{with_key}");
-    let load = Load::new(gateway.addr())
-        .clients(4)
-        .count(90)
-        .mix(&[("POST", 100)]);
+    let load = Load::new(gateway.addr()).clients(4).count(90).mix(&[("POST", 100)]);
     let without = load.run().await;
     assert!(!without.failures.is_empty(), "{without}");
 }
@@ -431,7 +343,7 @@ async fn the_requests_time_bounds_all_attempts() {
     let addresses: Vec<_> = backends.iter().map(Backend::addr).collect();
     let gateway = Gateway::builder()
         .pool("web", &addresses)
-        .pool_yaml("timeouts: { read: 400ms, request: 600ms }")
+        .pool_yaml("timeouts: { first_byte: 400ms, request: 600ms }")
         .start(binary())
         .await;
     for backend in &backends {
@@ -468,21 +380,57 @@ async fn killed_and_restarted_under_load() {
     assert_eq!(report.failed_idempotent(), 0, "{report}");
     let all: Vec<_> = backends.iter().collect();
     let twice = duplicated(&all);
-    let posts = report
-        .samples
-        .iter()
-        .filter(|sample| sample.method == "POST");
+    let posts = report.samples.iter().filter(|sample| sample.method == "POST");
     for sample in posts {
-        assert!(
-            !twice.contains_key(&sample.id),
-            "{} was executed twice",
-            sample.id
-        );
-        let executed: u64 = all
-            .iter()
-            .map(|backend| backend.executions(&sample.id))
-            .sum();
+        assert!(!twice.contains_key(&sample.id), "{} was executed twice", sample.id);
+        let executed: u64 = all.iter().map(|backend| backend.executions(&sample.id)).sum();
         assert!(!sample.is_failure() || executed <= 1);
     }
     nothing_in_flight(&gateway).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_goes_no_further() {
+    let upgrade = |coding: &'static str| format!("HTTP/1.1 200 OK\r\n{coding}\r\n\r\nwords");
+    for bad in [
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\njunk"
+            .to_owned(),
+        upgrade("Transfer-Encoding: gzip"),
+        upgrade("Transfer-Encoding: chunked, gzip"),
+        upgrade("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+    ] {
+        let backends = Backend::start_many(2).await;
+        let gateway = builder(&backends).start(binary()).await;
+        backends[0].set(Behavior::Garbage(bad.clone().into()));
+        let report = Load::new(gateway.addr()).clients(2).count(20).run().await;
+        assert_eq!(report.by_status.get(&200), Some(&20), "{bad}: {report}");
+        let labels = [("outcome", "http_protocol_error")];
+        assert!(gateway.metric("switchback_attempts_total", &labels).await > 0.0, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_endpoint_answered_stays_out_of_the_log() {
+    let backend = Backend::start().await;
+    let gateway = builder(std::slice::from_ref(&backend)).start(binary()).await;
+    let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: session=SECRET\r\nbad header\u{1}: x\r\n\r\n";
+    backend.set(Behavior::Garbage(answer.into()));
+    assert_eq!(gateway.get("/leak").await.expect("an answer").status, 502);
+    let line = gateway.log_line_for("/leak").await;
+    assert_eq!(line["reason"], "http_protocol_error", "{line}");
+    assert!(!gateway.stdout().contains("SECRET"), "{line}");
+}
+
+#[tokio::test]
+async fn a_request_that_goes_round_a_large_pool_makes_a_short_line() {
+    let backends = Backend::start_many(40).await;
+    let gateway = builder(&backends).start(binary()).await;
+    for backend in &backends {
+        backend.set(Behavior::RefuseConnections);
+    }
+    assert_eq!(gateway.get("/round").await.expect("an answer").status, 502);
+    let line = gateway.log_line_for("/round").await;
+    assert_eq!(line["attempts"].as_array().map(Vec::len), Some(10));
+    assert_eq!(line["attempts_omitted"], 30);
+    assert_eq!(line["decision"], "stop: no endpoint left");
 }

@@ -10,10 +10,7 @@ fn binary() -> &'static Path {
 }
 
 fn switchback(arguments: &[&str]) -> Output {
-    Command::new(binary())
-        .args(arguments)
-        .output()
-        .expect("the binary runs")
+    Command::new(binary()).args(arguments).output().expect("the binary runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -42,11 +39,7 @@ fn every_example_passes_the_check() {
         let path = conf.join(file);
         let output = switchback(&["check", "-c", path.to_str().expect("UTF-8")]);
         assert!(output.status.success(), "{}", text(&output.stdout));
-        assert!(
-            text(&output.stdout).contains("no errors"),
-            "{}",
-            text(&output.stdout)
-        );
+        assert!(text(&output.stdout).contains("no errors"), "{}", text(&output.stdout));
     }
 }
 
@@ -68,11 +61,7 @@ fn a_gateway_does_not_start_on_a_broken_configuration() {
     let path = folder.path().join("switchback.yaml");
     let output = switchback(&["run", "-c", path.to_str().expect("UTF-8")]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output.stderr).contains("nothing was started"),
-        "{}",
-        text(&output.stderr)
-    );
+    assert!(text(&output.stderr).contains("nothing was started"), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -86,20 +75,14 @@ fn an_address_in_use_is_told_and_nothing_panics() {
     let output = switchback(&["run", "-c", path.to_str().expect("UTF-8")]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        said.contains(&format!("listener {address}")) && said.contains("in use"),
-        "{said}"
-    );
+    assert!(said.contains(&format!("listener {address}")) && said.contains("in use"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
 }
 
 #[tokio::test]
 async fn health_asks_the_running_gateway() {
     let backend = Backend::start().await;
-    let gateway = Gateway::builder()
-        .pool("web", &[backend.addr()])
-        .start(binary())
-        .await;
+    let gateway = Gateway::builder().pool("web", &[backend.addr()]).start(binary()).await;
     let admin = gateway.admin_addr().to_string();
     let config = gateway.dir().join("switchback.yaml");
     let by_address = switchback(&["health", "--admin", &admin]);
@@ -108,10 +91,7 @@ async fn health_asks_the_running_gateway() {
         assert!(output.status.success(), "{}", text(&output.stdout));
     }
     drop(gateway);
-    assert_eq!(
-        switchback(&["health", "--admin", &admin]).status.code(),
-        Some(1)
-    );
+    assert_eq!(switchback(&["health", "--admin", &admin]).status.code(), Some(1));
 }
 
 #[test]
@@ -128,14 +108,10 @@ fn what_is_printed_is_the_configuration_in_full() {
     let (printed, said) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{said}");
     assert!(said.contains("`delay` is longer than a minute"), "{said}");
-    assert!(
-        printed.starts_with(&format!("# {}\n", path.display())),
-        "{printed}"
-    );
+    assert!(printed.starts_with(&format!("# {}\n", path.display())), "{printed}");
     let documents = serde_yaml::Deserializer::from_str(&printed);
-    let documents: Vec<Value> = documents
-        .map(|document| Value::deserialize(document).expect("YAML"))
-        .collect();
+    let documents: Vec<Value> =
+        documents.map(|document| Value::deserialize(document).expect("YAML")).collect();
     let [gateway, pool] = documents.as_slice() else {
         panic!("{printed}");
     };

@@ -33,12 +33,7 @@ async fn self_signed() -> SocketAddr {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let mut stream = acceptor.accept(stream).await.ok()?;
-                let name = stream
-                    .get_ref()
-                    .1
-                    .server_name()
-                    .unwrap_or("none")
-                    .to_owned();
+                let name = stream.get_ref().1.server_name().unwrap_or("none").to_owned();
                 let _request = stream.read(&mut [0; 4096]).await.ok()?;
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}",
@@ -78,9 +73,7 @@ async fn the_pools_name_is_asked_for_by_traffic_and_probes() {
         .await;
     let answer = gateway.get("/").await.expect("an answer");
     assert_eq!(String::from_utf8_lossy(&answer.body), "shop.internal");
-    let healthy = gateway
-        .metric("switchback_endpoint_status", &[("status", "healthy")])
-        .await;
+    let healthy = gateway.metric("switchback_endpoint_status", &[("status", "healthy")]).await;
     assert_eq!(healthy, 1.0, "{}", gateway.stderr());
 }
 
@@ -93,8 +86,5 @@ async fn an_endpoint_that_speaks_no_tls_fails_the_handshake() {
         .start(binary())
         .await;
     assert_eq!(gateway.get("/plain").await.expect("an answer").status, 502);
-    assert_eq!(
-        gateway.log_line_for("/plain").await["reason"],
-        "tls_protocol_error"
-    );
+    assert_eq!(gateway.log_line_for("/plain").await["reason"], "tls_protocol_error");
 }

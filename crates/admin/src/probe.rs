@@ -18,10 +18,7 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 /// If the connection cannot be made, the time is over, the answer is not HTTP, or `path` is no path.
 pub fn probe(address: SocketAddr, path: &str, timeout: Duration) -> Result<(u16, String), Error> {
     if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("not a path: {path:?}"),
-        ));
+        return Err(Error::new(ErrorKind::InvalidInput, format!("not a path: {path:?}")));
     }
     let begun = Instant::now();
     let left = || match timeout.saturating_sub(begun.elapsed()) {
@@ -60,7 +57,5 @@ fn parse(answer: &[u8]) -> Option<(u16, String)> {
     let mut status_line = head.lines().next()?.split(' ');
     let version = status_line.next()?;
     let status = status_line.next()?.parse().ok()?;
-    version
-        .starts_with("HTTP/1.")
-        .then(|| (status, body.to_owned()))
+    version.starts_with("HTTP/1.").then(|| (status, body.to_owned()))
 }

@@ -62,36 +62,21 @@ async fn ready(State(state): State<AdminState>) -> Response {
 }
 
 async fn metrics(State(state): State<AdminState>) -> Response {
-    (
-        [(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)],
-        state.metrics.render(),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], state.metrics.render()).into_response()
 }
 
 async fn not_found() -> Response {
-    (
-        StatusCode::NOT_FOUND,
-        "not found; there are /livez, /readyz and /metrics\n",
-    )
-        .into_response()
+    (StatusCode::NOT_FOUND, "not found; there are /livez, /readyz and /metrics\n").into_response()
 }
 
 async fn method_not_allowed() -> Response {
-    (
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method not allowed; use GET or HEAD\n",
-    )
-        .into_response()
+    (StatusCode::METHOD_NOT_ALLOWED, "method not allowed; use GET or HEAD\n").into_response()
 }
 
 /// An answer about this moment is wrong in the next.
 async fn never_cached(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -68,10 +68,8 @@ pub async fn serve(
     }
     drop(listener);
     // What is left after that is aborted with the set.
-    let _ = timeout(DRAIN_TIMEOUT, async {
-        while connections.join_next().await.is_some() {}
-    })
-    .await;
+    let _ =
+        timeout(DRAIN_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await;
     Ok(())
 }
 

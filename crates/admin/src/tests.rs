@@ -37,28 +37,15 @@ impl Admin {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let reasons = Arc::new(Reasons::default());
-        let vocabulary = Vocabulary {
-            outcomes: &[],
-            statuses: &[],
-            decisions: &[],
-            reasons: &[],
-        };
+        let vocabulary = Vocabulary { outcomes: &[], statuses: &[], decisions: &[], reasons: &[] };
         let metrics = Arc::new(Metrics::new(vocabulary, "1.2.3", SystemTime::now()));
-        let state = AdminState {
-            metrics,
-            readiness: Arc::<Reasons>::clone(&reasons),
-        };
+        let state = AdminState { metrics, readiness: Arc::<Reasons>::clone(&reasons) };
         let (shutdown, ended) = oneshot::channel();
         let server = tokio::spawn(serve(listener, state, async {
             // A test that is over shuts down, too.
             let _ = ended.await;
         }));
-        Self {
-            address,
-            reasons,
-            shutdown,
-            server,
-        }
+        Self { address, reasons, shutdown, server }
     }
 
     /// Sends raw bytes and reads to the end: head and body.
@@ -67,29 +54,20 @@ impl Admin {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         let read = stream.read_to_string(&mut answer);
-        timeout(PATIENCE, read)
-            .await
-            .expect("an answer in time")
-            .unwrap();
+        timeout(PATIENCE, read).await.expect("an answer in time").unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
         (head.to_ascii_lowercase(), body.to_owned())
     }
 
     async fn get(&self, path: &str) -> (String, String) {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: admin\r\n\r\n"))
-            .await
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: admin\r\n\r\n")).await
     }
 }
 
 #[tokio::test]
 async fn alive_is_whoever_answers() {
     let admin = Admin::start().await;
-    admin
-        .reasons
-        .0
-        .lock()
-        .unwrap()
-        .push("no listener yet".to_owned());
+    admin.reasons.0.lock().unwrap().push("no listener yet".to_owned());
     let (head, body) = admin.get("/livez").await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     assert!(head.contains("\r\ncache-control: no-store"), "{head}");
@@ -108,10 +86,7 @@ async fn not_ready_says_why_line_by_line() {
     let (head, body) = admin.get("/readyz").await;
     assert!(head.starts_with("http/1.1 503 "), "{head}");
     assert!(head.contains("content-type: text/plain"), "{head}");
-    assert_eq!(
-        body,
-        "not ready\ndraining\npool api: no endpoint is healthy\n"
-    );
+    assert_eq!(body, "not ready\ndraining\npool api: no endpoint is healthy\n");
 }
 
 #[tokio::test]
@@ -119,14 +94,8 @@ async fn metrics_come_with_their_media_type() {
     let admin = Admin::start().await;
     let (head, body) = admin.get("/metrics").await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
-    assert!(
-        head.contains(&format!("content-type: {}", Metrics::CONTENT_TYPE)),
-        "{head}"
-    );
-    assert!(
-        body.contains("\nswitchback_build_info{version=\"1.2.3\"} 1\n"),
-        "{body}"
-    );
+    assert!(head.contains(&format!("content-type: {}", Metrics::CONTENT_TYPE)), "{head}");
+    assert!(body.contains("\nswitchback_build_info{version=\"1.2.3\"} 1\n"), "{body}");
     assert!(body.ends_with("# EOF\n"));
 }
 
@@ -150,9 +119,7 @@ async fn a_method_that_is_not_offered_is_refused() {
     let (head, _) = admin.ask(request).await;
     assert!(head.starts_with("http/1.1 405 "), "{head}");
     assert!(head.contains("\r\nallow: get,head"), "{head}");
-    let (head, body) = admin
-        .ask("HEAD /livez HTTP/1.1\r\nHost: admin\r\n\r\n")
-        .await;
+    let (head, body) = admin.ask("HEAD /livez HTTP/1.1\r\nHost: admin\r\n\r\n").await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     assert_eq!(body, "");
 }
@@ -161,37 +128,23 @@ async fn a_method_that_is_not_offered_is_refused() {
 async fn a_header_that_is_too_large_is_refused() {
     let admin = Admin::start().await;
     let mut stream = TcpStream::connect(admin.address).await.unwrap();
-    let request = format!(
-        "GET /livez HTTP/1.1\r\nHost: admin\r\nX: {}",
-        "x".repeat(64 * 1024)
-    );
+    let request = format!("GET /livez HTTP/1.1\r\nHost: admin\r\nX: {}", "x".repeat(64 * 1024));
     // The server may have closed before it has read everything.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
-        .await
-        .expect("an end in time");
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an end in time");
     let answer = String::from_utf8(answer).unwrap();
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
-        "{answer}"
-    );
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
 #[tokio::test]
 async fn a_client_that_never_ends_its_header_is_cut_off() {
     let admin = Admin::start().await;
     let mut stream = TcpStream::connect(admin.address).await.unwrap();
-    stream
-        .write_all(b"GET /livez HTTP/1.1\r\nHost:")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost:").await.unwrap();
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    timeout(PATIENCE, read)
-        .await
-        .expect("to be cut off")
-        .unwrap();
+    timeout(PATIENCE, read).await.expect("to be cut off").unwrap();
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
 }
 
@@ -213,11 +166,7 @@ async fn shutdown_ends_the_server_though_a_client_hangs_on() {
     idle.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
     admin.get("/livez").await;
     admin.shutdown.send(()).unwrap();
-    timeout(PATIENCE, admin.server)
-        .await
-        .expect("an end in time")
-        .unwrap()
-        .unwrap();
+    timeout(PATIENCE, admin.server).await.expect("an end in time").unwrap().unwrap();
     assert!(TcpStream::connect(admin.address).await.is_err());
 }
 
@@ -227,10 +176,7 @@ async fn a_probe_returns_status_and_body() {
     let address = admin.address;
     let ask =
         |path: &'static str| tokio::task::spawn_blocking(move || probe(address, path, PATIENCE));
-    assert_eq!(
-        ask("/readyz").await.unwrap().unwrap(),
-        (200, "ready".to_owned())
-    );
+    assert_eq!(ask("/readyz").await.unwrap().unwrap(), (200, "ready".to_owned()));
     admin.reasons.0.lock().unwrap().push("draining".to_owned());
     let answer = ask("/readyz").await.unwrap().unwrap();
     assert_eq!(answer, (503, "not ready\ndraining\n".to_owned()));
@@ -254,9 +200,7 @@ fn a_probe_of_something_else_says_that_it_is_not_http() {
         use std::io::{Read, Write};
         let (mut stream, _) = listener.accept().unwrap();
         assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
-        stream
-            .write_all(b"220 mail.example.com ESMTP\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"220 mail.example.com ESMTP\r\n\r\n").unwrap();
     });
     let error = probe(address, "/livez", PATIENCE).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);

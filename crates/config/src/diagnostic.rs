@@ -87,30 +87,18 @@ impl Diagnostic {
     }
 
     fn position(&self) -> (usize, u32, u32) {
-        (
-            self.order,
-            self.line().unwrap_or(0),
-            self.column().unwrap_or(0),
-        )
+        (self.order, self.line().unwrap_or(0), self.column().unwrap_or(0))
     }
 }
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frames = || self.excerpt.iter().chain(&self.related);
-        let gutter = frames()
-            .map(|frame| frame.line.to_string().len())
-            .max()
-            .unwrap_or(1);
+        let gutter = frames().map(|frame| frame.line.to_string().len()).max().unwrap_or(1);
         write!(f, "{}: {}", self.severity, self.message)?;
         match &self.excerpt {
             Some(excerpt) => excerpt.render(f, gutter, "-->", '^')?,
-            None => write!(
-                f,
-                "\n{:gutter$}--> {}",
-                "",
-                escape(&self.path.to_string_lossy())
-            )?,
+            None => write!(f, "\n{:gutter$}--> {}", "", escape(&self.path.to_string_lossy()))?,
         }
         if let Some(related) = &self.related {
             related.render(f, gutter, ":::", '-')?;
@@ -180,12 +168,7 @@ impl fmt::Display for Diagnostics {
             (errors, 0) => f.write_str(&count(errors, "error")),
             (0, warnings) => f.write_str(&count(warnings, "warning")),
             (errors, warnings) => {
-                write!(
-                    f,
-                    "{}, {}",
-                    count(errors, "error"),
-                    count(warnings, "warning")
-                )
+                write!(f, "{}, {}", count(errors, "error"), count(warnings, "warning"))
             }
         }
     }

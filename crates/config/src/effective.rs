@@ -29,11 +29,8 @@ use crate::diagnostic::escape;
 /// The stream of documents.
 pub(crate) fn text(loaded: &Loaded) -> String {
     let (plan, files) = (&loaded.plan, loaded.files.as_slice());
-    let (main, rest) = files
-        .split_first()
-        .map_or((Path::new(""), files), |(main, rest)| {
-            (main.as_path(), rest)
-        });
+    let (main, rest) =
+        files.split_first().map_or((Path::new(""), files), |(main, rest)| (main.as_path(), rest));
     let base = main.parent().unwrap_or(Path::new(""));
     let pools = rest.iter().map(|path| relative(path, base)).collect();
     let mut stream = document(main, &gateway::gateway(plan, pools, base));
@@ -53,13 +50,8 @@ fn document(path: &Path, content: &impl Serialize) -> String {
 
 /// A path as the main file in `base` would name it.
 fn relative(path: &Path, base: &Path) -> String {
-    let plain: PathBuf = base
-        .components()
-        .filter(|part| *part != Component::CurDir)
-        .collect();
-    let inside = path
-        .strip_prefix(base)
-        .or_else(|_| path.strip_prefix(plain));
+    let plain: PathBuf = base.components().filter(|part| *part != Component::CurDir).collect();
+    let inside = path.strip_prefix(base).or_else(|_| path.strip_prefix(plain));
     value(&inside.unwrap_or(path).to_string_lossy())
 }
 
@@ -131,13 +123,9 @@ mod tests {
 
     #[test]
     fn a_dollar_is_doubled_only_where_it_would_be_read_as_more() {
-        for (text, wanted) in [
-            ("^/x$", "^/x$"),
-            ("${A}", "$${A}"),
-            ("$$", "$$$"),
-            ("$${", "$$$${"),
-            ("a$b", "a$b"),
-        ] {
+        for (text, wanted) in
+            [("^/x$", "^/x$"), ("${A}", "$${A}"), ("$$", "$$$"), ("$${", "$$$${"), ("a$b", "a$b")]
+        {
             assert_eq!(value(text), wanted, "{text}");
         }
     }

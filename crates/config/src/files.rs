@@ -41,14 +41,7 @@ pub(crate) fn read(path: &Path, report: &Report, order: usize) -> Option<Source>
                 format!("byte 0x{byte:02x} begins no character"),
             )
             .help("save the file as UTF-8; `iconv -f latin1 -t utf-8` converts most others");
-            report.of(&source, order).error(
-                Span {
-                    line,
-                    column,
-                    width: 1,
-                },
-                problem,
-            );
+            report.of(&source, order).error(Span { line, column, width: 1 }, problem);
             None
         }
     }
@@ -58,14 +51,12 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let name = escape(&path.to_string_lossy());
     let failed = |error: &io::Error| {
         let (reason, help) = match error.kind() {
-            io::ErrorKind::NotFound => (
-                "there is no such file",
-                "check the path, and the folder it is relative to",
-            ),
-            io::ErrorKind::PermissionDenied => (
-                "permission denied",
-                "the user that runs this must be able to read it",
-            ),
+            io::ErrorKind::NotFound => {
+                ("there is no such file", "check the path, and the folder it is relative to")
+            }
+            io::ErrorKind::PermissionDenied => {
+                ("permission denied", "the user that runs this must be able to read it")
+            }
             _ => return Problem::new(format!("cannot read {name}: {error}"), ""),
         };
         Problem::new(format!("cannot read {name}: {reason}"), "").help(help)
@@ -82,9 +73,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let limit = MAX_FILE_BYTES as u64;
     if metadata.len() <= limit {
         let file = File::open(path).map_err(|error| failed(&error))?;
-        file.take(limit + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| failed(&error))?;
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     }
     if metadata.len() > limit || bytes.len() > MAX_FILE_BYTES {
         return Err(Problem::new(format!("{name} is larger than 4 MiB"), "")
@@ -110,11 +99,7 @@ pub(crate) fn pools(
     main: &Reporter<'_>,
     report: &Report,
 ) -> Found {
-    let Some(Given {
-        value: OneOrMany(patterns),
-        span,
-    }) = field.given()
-    else {
+    let Some(Given { value: OneOrMany(patterns), span }) = field.given() else {
         return Found::default();
     };
     if patterns.is_empty() {
@@ -122,10 +107,7 @@ pub(crate) fn pools(
         main.error(*span, problem.help("write `pools: pools/*.yaml`"));
         return Found::default();
     }
-    let mut found = Found {
-        complete: true,
-        ..Found::default()
-    };
+    let mut found = Found { complete: true, ..Found::default() };
     let mut paths: Vec<(PathBuf, Span)> = Vec::new();
     let mut known = HashSet::new();
     for pattern in patterns {
@@ -133,10 +115,7 @@ pub(crate) fn pools(
             found.complete = false;
             continue;
         };
-        let fresh = files
-            .value
-            .into_iter()
-            .filter(|path| known.insert(path.clone()));
+        let fresh = files.value.into_iter().filter(|path| known.insert(path.clone()));
         paths.extend(fresh.map(|path| (path, files.span)));
     }
     if let [Field::Given(only)] = patterns.as_slice() {
@@ -158,10 +137,7 @@ pub(crate) fn pools(
 
 fn name(path: &Path, named: &HashMap<Arc<str>, PathBuf>) -> Result<Arc<str>, Problem> {
     let shown = escape(&path.to_string_lossy());
-    let stem = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     if stem.is_empty() || !stem.bytes().all(is_name_byte) {
         return Err(Problem::new(
             format!("{shown} cannot name a pool"),

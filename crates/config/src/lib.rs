@@ -88,13 +88,9 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Diagno
         return Err(report.finish());
     };
     let base = path.parent().unwrap_or(Path::new(""));
-    assemble(
-        report,
-        &main,
-        base,
-        environment,
-        |gateway, reporter, report| files::pools(&gateway.pools, base, reporter, report),
-    )
+    assemble(report, &main, base, environment, |gateway, reporter, report| {
+        files::pools(&gateway.pools, base, reporter, report)
+    })
 }
 
 /// Reads a main file and pools from texts; nothing but the arguments is read.
@@ -135,22 +131,11 @@ pub fn parse_str(
     assemble(report, &main, base, environment, |_, _, _| {
         let pools = pools.iter().map(|(path, text)| {
             let path = PathBuf::from(path);
-            let stem = path
-                .file_stem()
-                .map(|stem| stem.to_string_lossy())
-                .unwrap_or_default();
-            PoolFile {
-                name: stem.into(),
-                source: Some(Source::new(path.clone(), text)),
-                path,
-            }
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+            PoolFile { name: stem.into(), source: Some(Source::new(path.clone(), text)), path }
         });
         let place = base.join("pools/*.yaml").to_string_lossy().into_owned();
-        Found {
-            pools: pools.collect(),
-            complete: true,
-            place: Some(place),
-        }
+        Found { pools: pools.collect(), complete: true, place: Some(place) }
     })
 }
 
@@ -164,12 +149,9 @@ fn assemble(
     let plan = plan(&report, main, base, environment, find);
     let is_good = report.errors() == 0;
     match plan {
-        Some((plan, inherited, files)) if is_good => Ok(Loaded {
-            plan,
-            warnings: report.finish(),
-            files,
-            inherited,
-        }),
+        Some((plan, inherited, files)) if is_good => {
+            Ok(Loaded { plan, warnings: report.finish(), files, inherited })
+        }
         _ => Err(report.finish()),
     }
 }
@@ -193,39 +175,22 @@ fn plan(
             problem.help("write `pools: pools/*.yaml`, and one file for each pool"),
         );
     }
-    let Found {
-        pools,
-        complete,
-        place,
-    } = find(&gateway.value, &reporter, report);
+    let Found { pools, complete, place } = find(&gateway.value, &reporter, report);
     let resolved = pools.iter().enumerate().map(|(position, file)| {
         let empty = Source::new(file.path.clone(), "");
         let reporter = report.of(file.source.as_ref().unwrap_or(&empty), position + 1);
-        let node = file
-            .source
-            .as_ref()
-            .and_then(|_| document::read(&reporter, environment));
+        let node = file.source.as_ref().and_then(|_| document::read(&reporter, environment));
         let schema = node.map_or(Field::Bad, |node| decode::document(&node, &reporter));
         resolve::pool(file.name.clone(), &schema, &reporter)
     });
     let resolved: Vec<_> = resolved.collect();
     let spans: Vec<_> = resolved.iter().map(|pool| pool.span).collect();
     let inherited = resolved.iter().map(|pool| pool.retry.clone()).collect();
-    let positions = pools
-        .iter()
-        .zip(0..)
-        .map(|(file, at)| (file.name.clone(), PoolIndex(at)))
-        .collect();
-    let catalog = Catalog {
-        positions,
-        complete: complete && !gateway.value.pools.is_missing(),
-        place,
-    };
-    let context = Context {
-        base,
-        catalog: &catalog,
-        reporter: &reporter,
-    };
+    let positions =
+        pools.iter().zip(0..).map(|(file, at)| (file.name.clone(), PoolIndex(at))).collect();
+    let catalog =
+        Catalog { positions, complete: complete && !gateway.value.pools.is_missing(), place };
+    let context = Context { base, catalog: &catalog, reporter: &reporter };
     let plan = resolve::plan(&gateway, resolved, &context);
     if report.errors() == 0 {
         warn_of_unused(&plan, &pools, &spans, report);
@@ -246,9 +211,8 @@ fn warn_of_unused(plan: &Plan, pools: &[PoolFile], spans: &[source::Span], repor
         };
         let message = format!("no route uses the pool `{}`", file.name);
         let problem = Problem::new(message, "its endpoints are probed, and get no requests");
-        report.of(source, position + 1).warn(
-            *span,
-            problem.help("add a route to it, or remove this file"),
-        );
+        report
+            .of(source, position + 1)
+            .warn(*span, problem.help("add a route to it, or remove this file"));
     }
 }

@@ -19,11 +19,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// The first character of a file: the place of what concerns it as a whole.
-    pub(crate) const START: Self = Self {
-        line: 1,
-        column: 1,
-        width: 1,
-    };
+    pub(crate) const START: Self = Self { line: 1, column: 1, width: 1 };
 }
 
 /// A file that has been read.
@@ -75,11 +71,7 @@ impl Source {
         let Some(&start) = self.lines.get(index) else {
             return "";
         };
-        let end = self
-            .lines
-            .get(index + 1)
-            .copied()
-            .unwrap_or(self.text.len());
+        let end = self.lines.get(index + 1).copied().unwrap_or(self.text.len());
         self.text[start..end].trim_end_matches(['\n', '\r'])
     }
 }

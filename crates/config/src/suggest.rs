@@ -34,39 +34,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Where keys belong, for those that stand somewhere else.
 const HOMES: &[(&str, &[&str])] = &[
-    (
-        "`health` of a pool",
-        &[
-            "interval",
-            "timeout",
-            "rise",
-            "fall",
-            "concurrency",
-            "http",
-            "tcp",
-        ],
-    ),
+    ("`health` of a pool", &["interval", "timeout", "rise", "fall", "concurrency", "http", "tcp"]),
     ("`http` in `health` of a pool", &["expect", "port"]),
-    (
-        "`timeouts` of a pool",
-        &["connect", "read", "write", "keepalive"],
-    ),
+    ("`timeouts` of a pool", &["connect", "first_byte", "idle", "tunnel", "write", "keepalive"]),
     ("`timeouts`", &["request"]),
-    (
-        "`retry`",
-        &[
-            "attempts",
-            "statuses",
-            "trust_idempotency_key",
-            "non_idempotent",
-        ],
-    ),
+    ("`retry`", &["attempts", "statuses", "trust_idempotency_key", "non_idempotent"]),
     ("`tls` of a pool", &["sni", "verify"]),
     ("an entry of `endpoints`", &["weight", "tier"]),
-    (
-        "an entry of `routes`",
-        &["split", "redirect", "pool", "retry", "timeouts"],
-    ),
+    ("an entry of `routes`", &["split", "redirect", "pool", "retry", "timeouts"]),
     ("a pool's file", &["endpoints", "balance", "health", "tls"]),
     (
         "the main file",
@@ -131,8 +106,7 @@ pub(crate) fn nearest<'a>(
 
 /// `; did you mean `x`?`, or nothing.
 pub(crate) fn did_you_mean(near: Option<&str>) -> String {
-    near.map(|near| format!("; did you mean `{near}`?"))
-        .unwrap_or_default()
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 /// `` `a`, `b` and `c` ``.

@@ -37,11 +37,7 @@ fn said(case: &Path) -> String {
     let text = match switchback_config::load(&case.join("switchback.yaml"), &environment) {
         Ok(loaded) => loaded.warnings.to_string(),
         Err(diagnostics) => {
-            assert!(
-                diagnostics.errors() > 0,
-                "{}: refused without an error",
-                case.display()
-            );
+            assert!(diagnostics.errors() > 0, "{}: refused without an error", case.display());
             diagnostics.to_string()
         }
     };
@@ -52,11 +48,7 @@ fn said(case: &Path) -> String {
 fn every_mistake_is_told_as_expected() {
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     let cases = cases();
-    assert!(
-        cases.len() >= 45,
-        "the corpus has shrunk to {}",
-        cases.len()
-    );
+    assert!(cases.len() >= 45, "the corpus has shrunk to {}", cases.len());
     let mut differing = Vec::new();
     for case in cases {
         let (said, path) = (said(&case), case.join("expected.txt"));
@@ -85,10 +77,7 @@ fn no_mistake_is_told_twice() {
             Err(diagnostics) => diagnostics,
         };
         let mut places = HashSet::new();
-        for diagnostic in diagnostics
-            .iter()
-            .filter(|one| !one.label().contains("missing"))
-        {
+        for diagnostic in diagnostics.iter().filter(|one| !one.label().contains("missing")) {
             let place = (diagnostic.file(), diagnostic.line(), diagnostic.column());
             assert!(places.insert(place), "{}:\n{diagnostics}", case.display());
         }

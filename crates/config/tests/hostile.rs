@@ -21,20 +21,13 @@ fn no_environment(_: &str) -> Option<String> {
 }
 
 fn pool(text: &str) -> Result<Loaded, Diagnostics> {
-    parse_str(
-        ("switchback.yaml", MAIN),
-        &[("pools/web.yaml", text)],
-        &no_environment,
-    )
+    parse_str(("switchback.yaml", MAIN), &[("pools/web.yaml", text)], &no_environment)
 }
 
 /// The only message, or the texts of all.
 fn only(result: Result<Loaded, Diagnostics>) -> String {
     let diagnostics = result.expect_err("refused");
-    let messages: Vec<_> = diagnostics
-        .iter()
-        .map(|one| one.message().to_owned())
-        .collect();
+    let messages: Vec<_> = diagnostics.iter().map(|one| one.message().to_owned()).collect();
     match messages.as_slice() {
         [only] => only.clone(),
         _ => panic!("one diagnostic is wanted:\n{diagnostics}"),
@@ -45,11 +38,7 @@ fn only(result: Result<Loaded, Diagnostics>) -> String {
 fn soon<T>(what: &str, run: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = run();
-    assert!(
-        started.elapsed() < Duration::from_secs(20),
-        "{what} took {:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(20), "{what} took {:?}", started.elapsed());
     result
 }
 
@@ -58,18 +47,13 @@ fn load_with_pool(prepare: impl FnOnce(&Path)) -> Result<Loaded, Diagnostics> {
     fs::create_dir(folder.path().join("pools")).unwrap();
     fs::write(folder.path().join("switchback.yaml"), MAIN).unwrap();
     prepare(&folder.path().join("pools/web.yaml"));
-    soon("loading", || {
-        load(&folder.path().join("switchback.yaml"), &no_environment)
-    })
+    soon("loading", || load(&folder.path().join("switchback.yaml"), &no_environment))
 }
 
 #[test]
 fn a_file_of_50_megabytes_is_not_read() {
     let said = only(load_with_pool(|path| {
-        fs::File::create(path)
-            .unwrap()
-            .set_len(50 * 1024 * 1024)
-            .unwrap();
+        fs::File::create(path).unwrap().set_len(50 * 1024 * 1024).unwrap();
     }));
     assert!(said.ends_with("web.yaml is larger than 4 MiB"), "{said}");
 }
@@ -96,14 +80,8 @@ fn a_device_does_not_fill_the_memory() {
 
 #[test]
 fn a_main_file_that_is_missing_is_named() {
-    let said = only(load(
-        Path::new("/nonexistent/switchback.yaml"),
-        &no_environment,
-    ));
-    assert_eq!(
-        said,
-        "cannot read /nonexistent/switchback.yaml: there is no such file"
-    );
+    let said = only(load(Path::new("/nonexistent/switchback.yaml"), &no_environment));
+    assert_eq!(said, "cannot read /nonexistent/switchback.yaml: there is no such file");
 }
 
 #[test]
@@ -128,9 +106,7 @@ fn nesting_does_not_fill_the_stack() {
         "- ".repeat(deep),
         "? ".repeat(deep),
         format!("{}{}", "[".repeat(deep), "]".repeat(deep)),
-        (0..2000)
-            .map(|depth| format!("{}a:\n", " ".repeat(depth)))
-            .collect(),
+        (0..2000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
     ] {
         let said = soon("nesting", || only(pool(&text)));
         assert!(said.contains("nested more than"), "{said}");
@@ -151,20 +127,14 @@ fn aliases_do_not_nest_deeper_than_what_is_written() {
 fn files_at_the_limit_of_size_are_read_in_time() {
     let fill = |piece: &str| piece.repeat(4 * 1024 * 1024 / piece.len());
     for (what, text) in [
-        (
-            "a list",
-            format!("endpoints: [{}]", &fill("a,")[..4_000_000]),
-        ),
+        ("a list", format!("endpoints: [{}]", &fill("a,")[..4_000_000])),
         ("a plain scalar", format!("host: {}", fill("a"))),
         ("a quoted scalar", format!("host: \"{}\"", fill("a "))),
         ("blank lines", fill("\n")),
         ("comments", fill("# a\n")),
         ("a line of words", fill("a ")),
         ("colons", fill(":")),
-        (
-            "unknown keys",
-            (0..150_000).map(|key| format!("k{key}: 1\n")).collect(),
-        ),
+        ("unknown keys", (0..150_000).map(|key| format!("k{key}: 1\n")).collect()),
         ("stars", fill("*a ")),
         ("tabs", fill("\t")),
         ("dollars", format!("host: {}", fill("${A:-b}"))),
@@ -172,18 +142,14 @@ fn files_at_the_limit_of_size_are_read_in_time() {
         ("anchors", fill("- &a b\n")),
         ("questions", fill("? a\n")),
     ] {
-        let _ = soon(what, || {
-            pool(&text).map_err(|diagnostics| diagnostics.to_string())
-        });
+        let _ = soon(what, || pool(&text).map_err(|diagnostics| diagnostics.to_string()));
     }
 }
 
 #[test]
 fn ten_thousand_mistakes_are_counted_and_fifty_are_shown() {
     let text: String = "endpoints:\n".to_owned()
-        + &(0..10_000)
-            .map(|n| format!("  - web{n}:80\n"))
-            .collect::<String>();
+        + &(0..10_000).map(|n| format!("  - web{n}:80\n")).collect::<String>();
     let diagnostics = pool(&text).expect_err("refused");
     assert_eq!(diagnostics.errors(), 10_000);
     let said = diagnostics.to_string();
@@ -261,21 +227,15 @@ fn mutated(text: &'static str) -> impl Strategy<Value = String> {
 
 /// Whatever the text: an answer, and one that can be printed.
 fn answers(main: &str, pool: &str) {
-    let pools = [
-        ("pools/web.yaml", pool),
-        ("pools/api.yaml", pool),
-        ("pools/web-canary.yaml", pool),
-    ];
+    let pools =
+        [("pools/web.yaml", pool), ("pools/api.yaml", pool), ("pools/web-canary.yaml", pool)];
     let environment = |_: &str| Some("a: [\n".to_owned());
     match parse_str(("switchback.yaml", main), &pools, &environment) {
         Ok(loaded) => drop(loaded.warnings.to_string()),
         Err(diagnostics) => {
             assert!(diagnostics.errors() > 0);
             let said = diagnostics.to_string();
-            assert!(
-                !said.chars().any(|c| c.is_control() && c != '\n'),
-                "{said:?}"
-            );
+            assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
         }
     }
 }

@@ -67,15 +67,9 @@ fn a_route_overrides_its_pool_key_by_key() {
     assert_eq!(&*plan.routes[0].name, "shop.example.com/api/");
     assert_eq!(api.request_timeout, Duration::from_secs(10));
     assert_eq!(rest.request_timeout, Duration::from_secs(40));
-    assert_eq!(
-        (api.retry.attempts.get(), rest.retry.attempts.get()),
-        (5, 3)
-    );
+    assert_eq!((api.retry.attempts.get(), rest.retry.attempts.get()), (5, 3));
     for target in [api, rest] {
-        assert_eq!(
-            target.retry.statuses,
-            StatusSet::from_ranges(&[(503, 503)]).unwrap()
-        );
+        assert_eq!(target.retry.statuses, StatusSet::from_ranges(&[(503, 503)]).unwrap());
         assert!(target.retry.trust_idempotency_key);
     }
 }
@@ -84,18 +78,10 @@ fn a_route_overrides_its_pool_key_by_key() {
 fn a_split_names_pools_by_their_position() {
     let routes =
         main("routes: [ { split: [ { pool: b, weight: 95 }, { pool: a, weight: 5 } ] } ]\n");
-    let plan = loaded(
-        &routes,
-        &[
-            ("pools/a.yaml", ONE_ENDPOINT),
-            ("pools/b.yaml", ONE_ENDPOINT),
-        ],
-    )
-    .plan;
-    let shares: Vec<_> = targets(&plan.routes[0])
-        .iter()
-        .map(|t| (t.pool, t.weight.value()))
-        .collect();
+    let plan =
+        loaded(&routes, &[("pools/a.yaml", ONE_ENDPOINT), ("pools/b.yaml", ONE_ENDPOINT)]).plan;
+    let shares: Vec<_> =
+        targets(&plan.routes[0]).iter().map(|t| (t.pool, t.weight.value())).collect();
     assert_eq!(shares, [(PoolIndex(1), 95), (PoolIndex(0), 5)]);
 }
 
@@ -109,35 +95,21 @@ fn probes_and_tls_take_what_the_pool_says() {
     let tls = pool.tls.as_ref().unwrap();
     assert_eq!((&*tls.sni, tls.verify), ("web.internal", false));
     let expect = StatusSet::from_ranges(&[(200, 200), (300, 399)]).unwrap();
-    let probe = ProbePlan::Http {
-        path: "/ok?full=1".into(),
-        expect,
-        port: Some(9000),
-    };
+    let probe = ProbePlan::Http { path: "/ok?full=1".into(), expect, port: Some(9000) };
     assert_eq!(pool.health.as_ref().unwrap().probe, probe);
 }
 
 #[test]
 fn health_checks_can_be_switched_off() {
     let pool = format!("{ONE_ENDPOINT}health: {{ enabled: false }}\n");
-    assert_eq!(
-        loaded(&main(ONE_ROUTE), &[("pools/web.yaml", &pool)])
-            .plan
-            .pools[0]
-            .health,
-        None
-    );
+    assert_eq!(loaded(&main(ONE_ROUTE), &[("pools/web.yaml", &pool)]).plan.pools[0].health, None);
 }
 
 #[test]
 fn variables_may_be_numbers_in_quotes_or_not() {
     let pool = "endpoints:\n  - { address: 10.0.1.11:8080, weight: \"${W}\" }\n  - address: 10.0.1.12:8080\n    weight: ${W}0\n";
     let plan = loaded(&main(ONE_ROUTE), &[("pools/web.yaml", pool)]).plan;
-    let weights: Vec<_> = plan.pools[0]
-        .endpoints
-        .iter()
-        .map(|one| one.weight.value())
-        .collect();
+    let weights: Vec<_> = plan.pools[0].endpoints.iter().map(|one| one.weight.value()).collect();
     assert_eq!(weights, [7, 70]);
 }
 
@@ -149,27 +121,15 @@ fn what_yaml_1_1_would_turn_into_something_else_is_what_was_written() {
     let plan = loaded(&text, &[("pools/no.yaml", ONE_ENDPOINT)]).plan;
     assert_eq!(plan.access_log, AccessLogPlan::Off);
     assert_eq!(plan.drain.delay, Duration::ZERO);
-    assert_eq!(
-        (&*plan.routes[0].name, &*plan.routes[1].name),
-        ("on/", "*/22:22/")
-    );
+    assert_eq!((&*plan.routes[0].name, &*plan.routes[1].name), ("on/", "*/22:22/"));
 }
 
 #[test]
 fn a_path_is_relative_to_the_file_that_names_it() {
-    let text = main(&format!(
-        "access_log: {{ file: logs/access.log }}\n{ONE_ROUTE}"
-    ));
+    let text = main(&format!("access_log: {{ file: logs/access.log }}\n{ONE_ROUTE}"));
     let loaded = loaded(&text, &[("conf/pools/web.yaml", ONE_ENDPOINT)]);
-    assert_eq!(
-        loaded.plan.access_log,
-        AccessLogPlan::File("conf/logs/access.log".into())
-    );
-    let files: Vec<_> = loaded
-        .files
-        .iter()
-        .map(|path| path.to_string_lossy())
-        .collect();
+    assert_eq!(loaded.plan.access_log, AccessLogPlan::File("conf/logs/access.log".into()));
+    let files: Vec<_> = loaded.files.iter().map(|path| path.to_string_lossy()).collect();
     assert_eq!(files, ["conf/switchback.yaml", "conf/pools/web.yaml"]);
 }
 

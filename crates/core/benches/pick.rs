@@ -36,11 +36,7 @@ fn pick(criterion: &mut Criterion) {
         ("round_robin", Balance::RoundRobin, &[1][..]),
         ("round_robin_weighted", Balance::RoundRobin, &[1, 2, 5][..]),
         ("least_requests", Balance::LeastRequests, &[1][..]),
-        (
-            "least_requests_weighted",
-            Balance::LeastRequests,
-            &[1, 2, 5][..],
-        ),
+        ("least_requests_weighted", Balance::LeastRequests, &[1, 2, 5][..]),
     ] {
         for count in [3, 10_000] {
             let mut pool = pool(count, balance, weights);
@@ -48,14 +44,8 @@ fn pick(criterion: &mut Criterion) {
             let tried = Tried::default();
             group.bench_function(BenchmarkId::new(name, count), |bencher| {
                 bencher.iter(|| {
-                    let Some(pick) = pool.pick(black_box(&tried), &mut rng) else {
-                        return;
-                    };
-                    let endpoint = pick.endpoint;
-                    let ended = Event::Ended {
-                        endpoint,
-                        outcome: Outcome::Completed,
-                    };
+                    let Some(endpoint) = pool.pick(black_box(&tried), &mut rng) else { return };
+                    let ended = Event::Ended { endpoint, outcome: Outcome::Completed };
                     let _ = pool.apply(ended, Timestamp::START);
                 });
             });

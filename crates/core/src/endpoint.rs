@@ -19,6 +19,11 @@ impl Status {
     /// All of them, best first.
     pub const ALL: [Self; 3] = [Self::Healthy, Self::Pending, Self::Failing];
 
+    /// Its position in [`Self::ALL`].
+    pub fn position(self) -> usize {
+        self as usize
+    }
+
     /// The word in logs, metrics and the admin API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,12 +55,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(plan: EndpointPlan, probed: bool, now: Timestamp) -> Self {
-        Self {
-            plan,
-            in_flight: 0,
-            since: now,
-            probes: Probes::new(probed),
-        }
+        Self { plan, in_flight: 0, since: now, probes: Probes::new(probed) }
     }
 
     /// The status.

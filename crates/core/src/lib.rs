@@ -24,5 +24,5 @@ pub mod time;
 pub use endpoint::Status;
 pub use id::{EndpointIndex, PoolIndex};
 pub use outcome::Outcome;
-pub use pool::{Effects, Event, Pick, Pool};
+pub use pool::{Effects, Event, Pool};
 pub use time::Timestamp;

@@ -147,13 +147,9 @@ impl Outcome {
                 row(Maybe, Endpoint, true, Some(504), "connection_write_timeout")
             }
             Self::InvalidResponse => row(Maybe, Endpoint, true, Some(502), "http_protocol_error"),
-            Self::HeaderTooLarge => row(
-                Maybe,
-                Endpoint,
-                true,
-                Some(502),
-                "http_response_header_section_size",
-            ),
+            Self::HeaderTooLarge => {
+                row(Maybe, Endpoint, true, Some(502), "http_response_header_section_size")
+            }
             Self::FailureStatus => row(Yes, Endpoint, true, None, "failure_status"),
             Self::BodyIncomplete => row(Yes, Endpoint, false, None, "http_response_incomplete"),
             Self::ClientGone => row(Maybe, Client, false, None, "client_gone"),
@@ -229,10 +225,8 @@ mod tests {
 
     #[test]
     fn the_words_are_all_different() {
-        let words: std::collections::BTreeSet<_> = Outcome::ALL
-            .iter()
-            .map(|outcome| outcome.as_str())
-            .collect();
+        let words: std::collections::BTreeSet<_> =
+            Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
         assert_eq!(words.len(), Outcome::ALL.len());
     }
 

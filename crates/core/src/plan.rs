@@ -54,9 +54,7 @@ pub struct AdminPlan {
 impl Default for AdminPlan {
     /// Loopback: what the admin listener tells is for operators alone.
     fn default() -> Self {
-        Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 9900)),
-        }
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 9900)) }
     }
 }
 
@@ -86,10 +84,7 @@ impl Default for DrainPlan {
     /// 5 s covers two failed probes of a cloud load balancer; 25 s more end within Kubernetes'
     /// grace period of 30 s.
     fn default() -> Self {
-        Self {
-            delay: Duration::from_secs(5),
-            timeout: Duration::from_secs(25),
-        }
+        Self { delay: Duration::from_secs(5), timeout: Duration::from_secs(25) }
     }
 }
 
@@ -233,9 +228,7 @@ impl StatusSet {
     /// is none.
     pub fn from_ranges(ranges: &[(u16, u16)]) -> Option<Self> {
         let valid = |&(low, high): &(u16, u16)| low <= high && low >= 100 && high <= 599;
-        (!ranges.is_empty() && ranges.iter().all(valid)).then(|| Self {
-            ranges: ranges.to_vec(),
-        })
+        (!ranges.is_empty() && ranges.iter().all(valid)).then(|| Self { ranges: ranges.to_vec() })
     }
 
     /// The inclusive ranges, as they were given.
@@ -245,9 +238,7 @@ impl StatusSet {
 
     /// Whether `status` is in the set.
     pub fn contains(&self, status: u16) -> bool {
-        self.ranges
-            .iter()
-            .any(|&(low, high)| (low..=high).contains(&status))
+        self.ranges.iter().any(|&(low, high)| (low..=high).contains(&status))
     }
 }
 
@@ -270,26 +261,33 @@ impl std::fmt::Display for StatusSet {
 pub struct Timeouts {
     /// For establishing a connection, TLS included.
     pub connect: Duration,
-    /// The longest silence of an endpoint that owes something: before the answer's header, and
-    /// within its body.
-    pub read: Duration,
+    /// From the end of the request to the header of the answer, for each attempt.
+    pub first_byte: Duration,
+    /// The longest silence within the body of an answer.
+    pub idle: Duration,
+    /// The longest silence of both sides on a connection that was upgraded (WebSocket).
+    pub tunnel: Duration,
     /// The longest time for which an endpoint may take nothing of the request.
     pub write: Duration,
     /// How long an unused connection to an endpoint is kept.
     pub keepalive: Duration,
-    /// From the request's header to the answer's, over all attempts. A body may stream on.
+    /// From the end of the request, its body included, to the header of the answer, over all
+    /// attempts. What streams after that may stream on.
     pub request: Duration,
 }
 
 impl Default for Timeouts {
-    /// `connect` 2 s lets one lost SYN be sent again (RFC 6298: after 1 s). `read` 30 s and
+    /// `connect` 2 s lets one lost SYN be sent again (RFC 6298: after 1 s). `first_byte` 30 s and
     /// `request` 55 s end before the 60 s after which cloud load balancers answer 504 themselves,
-    /// with room for a second attempt. `keepalive` 4 s is below the 5 s after which Node.js,
-    /// Apache httpd and uvicorn close an idle connection, so that the race is not run at all.
+    /// with room for a second attempt. `idle` 60 s is nginx's, and theirs. `tunnel` 1 h is HAProxy's
+    /// usual `timeout tunnel`. `keepalive` 4 s is below the 5 s after which Node.js, Apache httpd
+    /// and uvicorn close an idle connection, so that the race is not run at all.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),
-            read: Duration::from_secs(30),
+            first_byte: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            tunnel: Duration::from_secs(3600),
             write: Duration::from_secs(30),
             keepalive: Duration::from_secs(4),
             request: Duration::from_secs(55),
@@ -321,9 +319,7 @@ impl Default for RetryPolicy {
         Self {
             enabled: true,
             attempts: NonZeroU32::MIN.saturating_add(2),
-            statuses: StatusSet {
-                ranges: vec![(502, 504)],
-            },
+            statuses: StatusSet { ranges: vec![(502, 504)] },
             trust_idempotency_key: false,
             non_idempotent: false,
         }

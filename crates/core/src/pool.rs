@@ -23,6 +23,8 @@ pub struct Pool {
     health: Option<HealthPlan>,
     /// Who can be picked, best first: by rung, then tier. None is empty.
     steps: Vec<(Step, Candidates)>,
+    /// How many endpoints have each status, by its position in [`Status::ALL`].
+    counts: [usize; Status::ALL.len()],
 }
 
 /// A rung and a tier on it: what is used up before the next is touched.
@@ -70,15 +72,6 @@ pub struct StatusChange {
     pub since: Timestamp,
 }
 
-/// The endpoint of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pick {
-    /// Which.
-    pub endpoint: EndpointIndex,
-    /// Where it stood when it was picked.
-    pub status: Status,
-}
-
 impl Pool {
     /// A pool with nothing in flight and nothing known.
     pub fn new(plan: &PoolPlan, now: Timestamp) -> Self {
@@ -92,6 +85,7 @@ impl Pool {
             balance: plan.balance,
             health: plan.health.clone(),
             steps: Vec::new(),
+            counts: [0; Status::ALL.len()],
         };
         for endpoint in (0..).map(EndpointIndex).take(pool.endpoints.len()) {
             pool.enter(endpoint);
@@ -106,42 +100,24 @@ impl Pool {
 
     /// How many endpoints have this status.
     pub fn count(&self, status: Status) -> usize {
-        self.endpoints
-            .iter()
-            .filter(|endpoint| endpoint.status() == status)
-            .count()
+        self.counts[status.position()]
     }
 
     /// Begins an attempt: the best endpoint that is not in `tried`, which counts as in flight until
     /// [`Event::Ended`] is applied. `None` if every endpoint was tried.
-    pub fn pick(&mut self, tried: &Tried, rng: &mut impl RngCore) -> Option<Pick> {
-        let endpoint = self
-            .steps
-            .iter_mut()
-            .find_map(|(_, candidates)| match self.balance {
-                Balance::RoundRobin => round_robin(candidates, tried),
-                Balance::LeastRequests => least_requests(candidates, &self.endpoints, tried, rng),
-            })?;
-        let picked = &mut self.endpoints[endpoint.at()];
-        picked.in_flight += 1;
-        Some(Pick {
-            endpoint,
-            status: picked.status(),
-        })
-    }
-
-    /// Whether [`Self::pick`] would find someone.
-    pub fn has_untried(&self, tried: &Tried) -> bool {
-        tried.len() < self.endpoints.len()
+    pub fn pick(&mut self, tried: &Tried, rng: &mut impl RngCore) -> Option<EndpointIndex> {
+        let endpoint = self.steps.iter_mut().find_map(|(_, candidates)| match self.balance {
+            Balance::RoundRobin => round_robin(candidates, tried),
+            Balance::LeastRequests => least_requests(candidates, &self.endpoints, tried, rng),
+        })?;
+        self.endpoints[endpoint.at()].in_flight += 1;
+        Some(endpoint)
     }
 
     /// Takes in what happened.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Effects {
         match event {
-            Event::Ended {
-                endpoint,
-                outcome: _,
-            } => {
+            Event::Ended { endpoint, outcome: _ } => {
                 let ended = &mut self.endpoints[endpoint.at()];
                 debug_assert!(ended.in_flight > 0, "{endpoint:?} ended more than it began");
                 ended.in_flight = ended.in_flight.saturating_sub(1);
@@ -152,10 +128,7 @@ impl Pool {
     }
 
     fn probed(&mut self, endpoint: EndpointIndex, pass: bool, now: Timestamp) -> Effects {
-        let Some((rise, fall)) = self
-            .health
-            .as_ref()
-            .map(|health| (health.rise, health.fall))
+        let Some((rise, fall)) = self.health.as_ref().map(|health| (health.rise, health.fall))
         else {
             return Effects::default();
         };
@@ -164,21 +137,13 @@ impl Pool {
         let change = changed_from.map(|from| {
             self.leave(endpoint);
             let since = std::mem::replace(&mut self.endpoints[endpoint.at()].since, now);
-            StatusChange {
-                endpoint,
-                from,
-                to: probes.status(),
-                since,
-            }
+            StatusChange { endpoint, from, to: probes.status(), since }
         });
         self.endpoints[endpoint.at()].probes = probes;
         if change.is_some() {
             self.enter(endpoint);
         }
-        Effects {
-            change,
-            probe_soon: probes.turning(),
-        }
+        Effects { change, probe_soon: probes.turning() }
     }
 
     fn step_of(&self, endpoint: EndpointIndex) -> Step {
@@ -187,6 +152,7 @@ impl Pool {
     }
 
     fn enter(&mut self, endpoint: EndpointIndex) {
+        self.counts[self.endpoints[endpoint.at()].status().position()] += 1;
         let step = self.step_of(endpoint);
         let at = match self.steps.binary_search_by_key(&step, |(step, _)| *step) {
             Ok(at) => at,
@@ -195,17 +161,14 @@ impl Pool {
                 at
             }
         };
-        self.steps[at]
-            .1
-            .insert(endpoint, self.endpoints[endpoint.at()].plan.weight);
+        self.steps[at].1.insert(endpoint, self.endpoints[endpoint.at()].plan.weight);
     }
 
     fn leave(&mut self, endpoint: EndpointIndex) {
+        self.counts[self.endpoints[endpoint.at()].status().position()] -= 1;
         let step = self.step_of(endpoint);
         if let Ok(at) = self.steps.binary_search_by_key(&step, |(step, _)| *step) {
-            self.steps[at]
-                .1
-                .remove(endpoint, self.endpoints[endpoint.at()].plan.weight);
+            self.steps[at].1.remove(endpoint, self.endpoints[endpoint.at()].plan.weight);
             if self.steps[at].1.is_empty() {
                 self.steps.remove(at);
             }
@@ -227,20 +190,21 @@ impl Pool {
             for member in candidates.members() {
                 seen[member.at()] += 1;
                 if self.step_of(member) != *step {
-                    return Err(format!(
-                        "{member:?} stands on {step:?}, not where its status is"
-                    ));
+                    return Err(format!("{member:?} stands on {step:?}, not where its status is"));
                 }
             }
         }
         if !self.steps.is_sorted_by_key(|(step, _)| *step) {
             return Err("the steps are not in order".to_owned());
         }
+        for status in Status::ALL {
+            let have = self.endpoints.iter().filter(|endpoint| endpoint.status() == status).count();
+            if have != self.count(status) {
+                return Err(format!("{have} are {status}, counted {}", self.count(status)));
+            }
+        }
         match seen.iter().position(|&times| times != 1) {
-            Some(at) => Err(format!(
-                "endpoint {at} can be picked in {} places",
-                seen[at]
-            )),
+            Some(at) => Err(format!("endpoint {at} can be picked in {} places", seen[at])),
             None => Ok(()),
         }
     }

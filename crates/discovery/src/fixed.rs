@@ -25,15 +25,9 @@ impl Fixed {
             let mut ext = Extensions::new();
             ext.insert(Tier(endpoint.tier));
             let addr = SocketAddr::Inet(endpoint.address);
-            Backend {
-                addr,
-                weight: usize::from(endpoint.weight.value()),
-                ext,
-            }
+            Backend { addr, weight: usize::from(endpoint.weight.value()), ext }
         };
-        Self {
-            backends: endpoints.iter().map(backend).collect(),
-        }
+        Self { backends: endpoints.iter().map(backend).collect() }
     }
 }
 

@@ -31,16 +31,9 @@ pub async fn endpoints(source: &dyn ServiceDiscovery) -> Result<Vec<EndpointPlan
 
 fn endpoint(backend: &Backend) -> Option<EndpointPlan> {
     let address: SocketAddr = *backend.addr.as_inet()?;
-    let weight = u16::try_from(backend.weight)
-        .ok()
-        .and_then(Weight::new)
-        .unwrap_or_default();
+    let weight = u16::try_from(backend.weight).ok().and_then(Weight::new).unwrap_or_default();
     let Tier(tier) = backend.ext.get::<Tier>().copied().unwrap_or_default();
-    Some(EndpointPlan {
-        address,
-        weight,
-        tier,
-    })
+    Some(EndpointPlan { address, weight, tier })
 }
 
 /// The tier of a backend, as its extension.

@@ -21,9 +21,7 @@ pub(crate) struct Answer {
 /// The answer to a request that failed: what happened in one word (RFC 9209), and the id by which
 /// an operator finds the rest in the access log. It names no pool, no endpoint, no version.
 pub(crate) fn error(status: u16, reason: &'static str, id: &Text) -> Result<Answer> {
-    let phrase = StatusCode::from_u16(status)
-        .ok()
-        .and_then(|status| status.canonical_reason());
+    let phrase = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     let id = String::from_utf8_lossy(id.as_bytes());
     let body = format!("{status} {}\nrequest id: {id}\n", phrase.unwrap_or("Error"));
     let mut header = ResponseHeader::build(status, Some(8))?;
@@ -31,10 +29,7 @@ pub(crate) fn error(status: u16, reason: &'static str, id: &Text) -> Result<Answ
     header.insert_header(CACHE_CONTROL, "no-store")?;
     header.insert_header(PROXY_STATUS.clone(), format!("switchback; error={reason}"))?;
     header.insert_header(CONTENT_LENGTH, body.len())?;
-    Ok(Answer {
-        header,
-        body: body.into(),
-    })
+    Ok(Answer { header, body: body.into() })
 }
 
 /// A redirect to a [`location`].
@@ -42,19 +37,14 @@ pub(crate) fn redirect(status: u16, location: HeaderValue) -> Result<Answer> {
     let mut header = ResponseHeader::build(status, Some(4))?;
     header.insert_header(LOCATION, location)?;
     header.insert_header(CONTENT_LENGTH, 0)?;
-    Ok(Answer {
-        header,
-        body: Bytes::new(),
-    })
+    Ok(Answer { header, body: Bytes::new() })
 }
 
 /// Sends an answer; the connection stays as it is.
 pub(crate) async fn send(session: &mut Session, answer: Result<Answer>) -> Result<()> {
     let Answer { header, body } = answer?;
     let bodyless = body.is_empty();
-    session
-        .write_response_header(Box::new(header), bodyless)
-        .await?;
+    session.write_response_header(Box::new(header), bodyless).await?;
     if !bodyless {
         session.write_response_body(Some(body), true).await?;
     }
@@ -66,16 +56,13 @@ pub(crate) async fn send(session: &mut Session, answer: Result<Answer>) -> Resul
 pub(crate) fn location(redirect: &Redirect, route: &PathPattern, uri: &Uri) -> Option<HeaderValue> {
     let mut location = String::from(&*redirect.to);
     if let PathPattern::Prefix(prefix) = route {
-        let rest = uri
-            .path()
-            .strip_prefix(&**prefix)
-            .unwrap_or("")
-            .trim_start_matches('/');
+        let rest = uri.path().strip_prefix(&**prefix).unwrap_or("").trim_start_matches(['/', '\\']);
         if !rest.is_empty() {
-            // One slash and no more: `//host` would send the client to another host.
+            // One slash and no more: `//host` would send the client to another host, and `/\host`
+            // is the same to a browser (WHATWG URL).
             location.truncate(location.trim_end_matches('/').len());
             location.push('/');
-            location.push_str(rest);
+            location.push_str(&rest.replace('\\', "%5C"));
         }
     }
     if let Some(query) = uri.query() {
@@ -90,16 +77,9 @@ mod tests {
     use super::*;
 
     fn redirected(to: &str, route: &PathPattern, uri: &str) -> String {
-        let redirect = Redirect {
-            to: to.into(),
-            status: 308,
-        };
+        let redirect = Redirect { to: to.into(), status: 308 };
         let uri = uri.parse::<Uri>().unwrap();
-        location(&redirect, route, &uri)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned()
+        location(&redirect, route, &uri).unwrap().to_str().unwrap().to_owned()
     }
 
     #[test]
@@ -110,11 +90,7 @@ mod tests {
             ("/new", "/old/a", "/new/a"),
             ("/new/", "/old", "/new/"),
             ("/new/", "/old/", "/new/"),
-            (
-                "https://other.example/x/",
-                "/old/a",
-                "https://other.example/x/a",
-            ),
+            ("https://other.example/x/", "/old/a", "https://other.example/x/a"),
             ("/new?y=2", "/old?x=1", "/new?y=2&x=1"),
         ] {
             assert_eq!(redirected(to, &old, uri), expected, "{to} {uri}");
@@ -124,10 +100,11 @@ mod tests {
     #[test]
     fn a_redirect_never_leads_to_a_host_that_the_client_named() {
         let everything = PathPattern::prefix("/").unwrap();
-        assert_eq!(
-            redirected("/", &everything, "//evil.example/x"),
-            "/evil.example/x"
-        );
+        for path in ["//evil.example/x", "/\\evil.example/x", "/\\/evil.example/x"] {
+            let location = redirected("/", &everything, path);
+            assert_eq!(location, "/evil.example/x", "{path}");
+        }
+        assert_eq!(redirected("/", &everything, "/a\\b"), "/a%5Cb");
     }
 
     #[test]

@@ -41,10 +41,7 @@ fn parse(item: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(item).ok()?.trim();
     let address = text
         .parse::<IpAddr>()
-        .or_else(|_| {
-            text.parse::<std::net::SocketAddr>()
-                .map(|address| address.ip())
-        })
+        .or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()))
         .or_else(|_| text.trim_start_matches('[').trim_end_matches(']').parse())
         .ok()?;
     Some(address.to_canonical())
@@ -83,10 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_ends_the_list() {
-        assert_eq!(
-            client("10.0.0.1", &["1.1.1.1, unknown, 10.9.9.9"]),
-            "10.9.9.9"
-        );
+        assert_eq!(client("10.0.0.1", &["1.1.1.1, unknown, 10.9.9.9"]), "10.9.9.9");
         assert_eq!(client("10.0.0.1", &["garbage\u{0}"]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &[""]), "10.0.0.1");
     }

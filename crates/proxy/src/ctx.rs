@@ -10,16 +10,21 @@ use switchback_core::{Outcome, Timestamp};
 use switchback_runtime::{Attempt, Gateway, Generation, InFlight, PoolHandle};
 use switchback_telemetry::access::Attempts;
 use switchback_telemetry::metrics::InFlight as Counted;
-use switchback_telemetry::{Failure, Text};
+use switchback_telemetry::{AccessRecord, AttemptRecord, Failure, Origin, Text};
+
+use crate::guard::Watch;
 
 /// One request.
 #[derive(Debug)]
 pub struct Ctx {
+    gateway: Arc<Gateway>,
     /// The configuration that it began with, and ends with.
     pub(crate) generation: Arc<Generation>,
     /// When its header had been read.
     pub(crate) began: Timestamp,
     pub(crate) time: SystemTime,
+    /// The deadline of its client's connection; `None` where that has none.
+    pub(crate) watch: Option<Arc<Watch>>,
     /// The request id.
     pub(crate) id: Text,
     /// The client's address, as far as it can be believed.
@@ -34,12 +39,15 @@ pub struct Ctx {
     pub(crate) forward: Option<Forward>,
     /// The attempt under way.
     pub(crate) attempt: Option<Attempt>,
-    /// The attempts that have ended.
+    /// The attempts that have ended; of many the first and the last.
     pub(crate) attempts: Attempts,
+    pub(crate) attempts_omitted: u32,
     /// The failed request's reason, and whose doing it was.
     pub(crate) failure: Option<Failure>,
     /// The status that the gateway answers if nothing else follows.
     pub(crate) status: Option<u16>,
+    /// Its line of the access log, until it is written; `None`, too, where there is no log.
+    pub(crate) record: Option<Box<AccessRecord>>,
     _in_flight: InFlight,
     _counted: Counted,
 }
@@ -50,8 +58,8 @@ pub(crate) struct Forward {
     pub(crate) pool: Arc<PoolHandle>,
     /// Which of the route's targets.
     target: usize,
-    /// Until when an answer must have begun.
-    pub(crate) deadline: Timestamp,
+    /// Until when an answer must have begun; `None` while the request is still being received.
+    pub(crate) deadline: Option<Timestamp>,
     /// Whether it may be executed twice.
     pub(crate) repeatable: bool,
     pub(crate) tried: Tried,
@@ -64,11 +72,15 @@ pub(crate) struct Forward {
 }
 
 impl Ctx {
-    pub(crate) fn new(gateway: &Gateway) -> Self {
+    /// The most attempts that a line of the access log shows.
+    const SHOWN: usize = 10;
+
+    pub(crate) fn new(gateway: &Arc<Gateway>) -> Self {
         Self {
             generation: gateway.current(),
             began: gateway.clock.now(),
-            time: SystemTime::now(),
+            time: gateway.clock.wall(),
+            watch: None,
             id: Text::from_static(""),
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             connected: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -77,10 +89,13 @@ impl Ctx {
             forward: None,
             attempt: None,
             attempts: Attempts::new(),
+            attempts_omitted: 0,
             failure: None,
             status: None,
+            record: None,
             _in_flight: gateway.drain.admit(),
             _counted: gateway.metrics.request_started(),
+            gateway: gateway.clone(),
         }
     }
 
@@ -92,13 +107,56 @@ impl Ctx {
             Action::Redirect(_) => None,
         }
     }
+
+    /// Notes an attempt that has ended. Of very many, those in the middle are left out: a request
+    /// that goes round a pool of thousands must not make a line of megabytes.
+    pub(crate) fn attempted(&mut self, record: AttemptRecord) {
+        if self.attempts.len() == Self::SHOWN {
+            self.attempts.remove(Self::SHOWN - 2);
+            self.attempts_omitted += 1;
+        }
+        self.attempts.push(record);
+    }
+
+    /// Writes the line of the access log.
+    pub(crate) fn log(&mut self) {
+        let Some(mut record) = self.record.take() else { return };
+        record.duration = self.gateway.clock.now() - self.began;
+        record.route = self.route.map(|route| self.generation.route(route).plan.name.clone());
+        record.pool = self.forward.as_ref().map(|forward| forward.pool.plan.name.clone());
+        record.attempts = std::mem::take(&mut self.attempts);
+        record.attempts_omitted = self.attempts_omitted;
+        record.failure = self.failure.take();
+        self.gateway.access_log.log(record);
+    }
+}
+
+impl Drop for Ctx {
+    /// A request that did not come to its end: the process leaves, or its task panicked. It has its
+    /// line, too.
+    fn drop(&mut self) {
+        if self.record.is_none() {
+            return;
+        }
+        if let Some(attempt) = self.attempt.take() {
+            let record = attempt.end(Outcome::Abandoned, None);
+            self.attempted(record);
+        }
+        self.failure = Some(Failure {
+            reason: Outcome::Abandoned.meaning().reason,
+            origin: Origin::Gateway,
+            decision: None,
+            pool: self.forward.as_ref().map(|forward| forward.pool.standing()),
+        });
+        self.log();
+    }
 }
 
 impl Forward {
     pub(crate) fn new(
         pool: Arc<PoolHandle>,
         target: usize,
-        deadline: Timestamp,
+        deadline: Option<Timestamp>,
         repeatable: bool,
     ) -> Self {
         Self {

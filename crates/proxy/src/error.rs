@@ -9,6 +9,17 @@ use switchback_core::Outcome;
 use switchback_core::outcome::Sent;
 use switchback_runtime::Facts;
 
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// What else is to know of a failure on a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Circumstances {
+    /// Whether it was a time limit of ours that ended the wait, on the client's stream.
+    pub(crate) expired: bool,
+    /// Whether something of an answer went to the client.
+    pub(crate) answer_begun: bool,
+}
+
 /// What a failed attempt to connect came to.
 pub(crate) fn connecting(error: &Error) -> Outcome {
     match error.etype() {
@@ -18,77 +29,98 @@ pub(crate) fn connecting(error: &Error) -> Outcome {
         ErrorType::TLSHandshakeFailure
         | ErrorType::TLSWantX509Lookup
         | ErrorType::HandshakeError => tls(error),
-        // Pingora wraps a failed `socket` or `bind` in this: no port or descriptor is left.
+        // Pingora wraps a failed `socket` or `bind` in this, because no port or descriptor is left;
+        // but also what a firewall forbids, which is that endpoint's.
         ErrorType::InternalError | ErrorType::BindError | ErrorType::SocketError => {
-            Outcome::LocalResources
+            if forbidden(error) { Outcome::Unroutable } else { Outcome::LocalResources }
         }
         _ => Outcome::Unroutable,
     }
 }
 
 /// What an attempt came to that failed on a connection.
-pub(crate) fn proxying(error: &Error, facts: &Facts) -> Outcome {
+pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstances) -> Outcome {
+    if facts.status == Some(SWITCHING_PROTOCOLS) {
+        // Upgraded connections end when either side has had enough, or both are silent.
+        return Outcome::Completed;
+    }
+    let answered = facts.status.is_some() && circumstances.answer_begun;
+    if circumstances.expired {
+        return if answered { Outcome::BodyIncomplete } else { Outcome::ResponseTimeout };
+    }
     match error.esource() {
         ErrorSource::Downstream => return Outcome::ClientGone,
         ErrorSource::Internal | ErrorSource::Unset => return Outcome::Abandoned,
         ErrorSource::Upstream => {}
     }
-    if facts.status.is_some() {
+    if answered {
         return Outcome::BodyIncomplete;
     }
     match error.etype() {
         ErrorType::WriteError | ErrorType::WriteTimedout if !facts.header_written => {
-            if facts.reused {
-                Outcome::DeadBeforeRequest
-            } else {
-                Outcome::WriteFailed
-            }
+            if facts.reused { Outcome::DeadBeforeRequest } else { Outcome::WriteFailed }
         }
         ErrorType::ReadTimedout => Outcome::ResponseTimeout,
         ErrorType::WriteTimedout => Outcome::RequestWriteTimeout,
         ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
-            if facts.reused && !answer_had_begun(error) {
+            if facts.reused && !facts.answer_begun && !answer_had_begun(error) {
                 Outcome::StaleConnection
             } else {
                 Outcome::ClosedBeforeAnswer
             }
         }
-        ErrorType::InvalidHTTPHeader if says(error, "larger than") => Outcome::HeaderTooLarge,
+        ErrorType::InvalidHTTPHeader if context(error).starts_with("Response header larger") => {
+            Outcome::HeaderTooLarge
+        }
         _ => Outcome::InvalidResponse,
     }
 }
 
-/// What to show an operator: what the system or the parser said, and while doing what. Pingora puts
-/// the endpoint's address into what it says of connecting; the log has that already.
+/// What to show an operator: what the system or the parser said, and while doing what. Left out is what
+/// Pingora adds of the endpoint's address, which the log has already, and of the endpoint's answer,
+/// which may hold what no log should.
 pub(crate) fn detail(error: &Error, outcome: Outcome) -> String {
-    let cause = error.root_cause().to_string();
-    let context = error.context.as_ref().map(|context| context.as_str());
-    match context {
-        Some(context) if outcome.meaning().sent != Sent::No => match error.cause {
-            Some(_) => format!("{context}: {cause}"),
-            None => context.to_owned(),
-        },
-        _ => cause,
+    let said = cause(error);
+    let context = context(error);
+    let plain = outcome.meaning().sent != Sent::No && !context.starts_with("buf: ");
+    match error.cause {
+        _ if context.is_empty() || !plain => said,
+        Some(_) => format!("{context}: {said}"),
+        None => context.to_owned(),
     }
 }
 
 fn tls(error: &Error) -> Outcome {
-    if says(error, "certificate") {
-        Outcome::TlsCertificate
-    } else {
-        Outcome::TlsFailed
-    }
+    let certificate = cause(error).contains("certificate");
+    if certificate { Outcome::TlsCertificate } else { Outcome::TlsFailed }
 }
 
-/// Whether bytes of an answer were read, which Pingora tells in the error's text alone. A text that
-/// says nothing of bytes is of an attempt that had not got to reading.
+/// Whether the system forbids the connection (EPERM, EACCES), as a packet filter makes it.
+fn forbidden(error: &Error) -> bool {
+    let said = cause(error);
+    said.contains("(os error 1)") || said.contains("(os error 13)")
+}
+
+/// Whether bytes of an answer were read, which Pingora tells in the error's context alone. A context
+/// that says nothing of bytes is of an attempt that had not got to reading.
 fn answer_had_begun(error: &Error) -> bool {
-    says(error, "bytes already read: ") && !says(error, "bytes already read: 0")
+    let read = context(error).strip_prefix("while reading response headers, bytes already read: ");
+    read.is_some_and(|count| count != "0")
 }
 
-/// Whether the error or what caused it says `words`.
-fn says(error: &Error, words: &str) -> bool {
-    error.to_string().contains(words)
+/// What the system or a library said: the last of the chain. Pingora's own links hold addresses.
+fn cause(error: &Error) -> String {
+    let mut link: &dyn std::error::Error = error.root_cause();
+    while let Some(next) = link.source() {
+        link = next;
+    }
+    let said = link.to_string();
+    // A failed handshake has no cause but our own address; what failed is in its context.
+    if said.starts_with("local address ") { context(error).to_owned() } else { said }
+}
+
+fn context(error: &Error) -> &str {
+    error.context.as_ref().map_or("", |context| context.as_str())
 }
 
 #[cfg(test)]
@@ -98,15 +130,13 @@ mod tests {
     fn failed(etype: ErrorType, context: &'static str, facts: &Facts) -> Outcome {
         let mut error = Error::explain(etype, context);
         error.as_up();
-        proxying(&error, facts)
+        let circumstances = Circumstances { expired: false, answer_begun: facts.status.is_some() };
+        proxying(&error, facts, circumstances)
     }
 
     #[test]
     fn a_header_that_was_not_written_was_not_sent() {
-        let facts = |reused| Facts {
-            reused,
-            ..Facts::default()
-        };
+        let facts = |reused| Facts { reused, ..Facts::default() };
         let write = |reused| failed(ErrorType::WriteError, "while writing", &facts(reused));
         assert_eq!(write(true), Outcome::DeadBeforeRequest);
         assert_eq!(write(false), Outcome::WriteFailed);
@@ -114,11 +144,7 @@ mod tests {
 
     #[test]
     fn a_reused_connection_is_stale_only_if_it_gave_no_byte() {
-        let facts = |reused| Facts {
-            reused,
-            header_written: true,
-            ..Facts::default()
-        };
+        let facts = |reused| Facts { reused, header_written: true, ..Facts::default() };
         let closed = |context, reused| failed(ErrorType::ConnectionClosed, context, &facts(reused));
         let none = "while reading response headers, bytes already read: 0";
         let some = "while reading response headers, bytes already read: 10";
@@ -129,16 +155,8 @@ mod tests {
 
     #[test]
     fn after_the_header_every_failure_is_a_cut_off_body() {
-        let facts = Facts {
-            status: Some(200),
-            header_written: true,
-            ..Facts::default()
-        };
-        for etype in [
-            ErrorType::ReadTimedout,
-            ErrorType::ConnectionClosed,
-            ErrorType::ReadError,
-        ] {
+        let facts = Facts { status: Some(200), header_written: true, ..Facts::default() };
+        for etype in [ErrorType::ReadTimedout, ErrorType::ConnectionClosed, ErrorType::ReadError] {
             assert_eq!(failed(etype, "", &facts), Outcome::BodyIncomplete);
         }
     }
@@ -147,6 +165,26 @@ mod tests {
     fn what_the_client_broke_is_the_clients() {
         let mut error = Error::explain(ErrorType::ReadError, "reset");
         error.as_down();
-        assert_eq!(proxying(&error, &Facts::default()), Outcome::ClientGone);
+        let none = Circumstances::default();
+        assert_eq!(proxying(&error, &Facts::default(), none), Outcome::ClientGone);
+    }
+
+    #[test]
+    fn a_limit_of_ours_is_the_endpoints_silence() {
+        let mut error = Error::explain(ErrorType::ReadError, "timed out");
+        error.as_down();
+        let ours = Circumstances { expired: true, answer_begun: false };
+        assert_eq!(proxying(&error, &Facts::default(), ours), Outcome::ResponseTimeout);
+        let facts = Facts { status: Some(200), ..Facts::default() };
+        let begun = Circumstances { answer_begun: true, ..ours };
+        assert_eq!(proxying(&error, &facts, begun), Outcome::BodyIncomplete);
+    }
+
+    #[test]
+    fn what_an_endpoint_answered_stays_out_of_the_log() {
+        let cause = std::io::Error::other("invalid header name");
+        let context = "buf: HTTP/1.1 200 OK\\r\\nSet-Cookie: secret";
+        let error = Error::because(ErrorType::InvalidHTTPHeader, context, cause);
+        assert_eq!(detail(&error, Outcome::InvalidResponse), "invalid header name");
     }
 }

@@ -1,7 +1,8 @@
 //! Header fields that the gateway sets, and those that stop at it.
 
 use http::header::{
-    CONNECTION, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use pingora::http::ResponseHeader;
 
@@ -18,8 +19,8 @@ static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection"
 /// Connection names, and the hop-by-hop fields of RFC 9110, section 7.6.1. Requests are Pingora's
 /// (`HttpUpstreamRequestPolicy::standard`).
 ///
-/// Transfer-Encoding stays, because Pingora frames the client's side by it; so do the fields of an
-/// upgrade in a 101.
+/// Transfer-Encoding and Content-Length stay, because Pingora frames the client's side by them; so do
+/// the fields of an upgrade in a 101.
 pub(crate) fn strip_hop_by_hop(answer: &mut ResponseHeader) {
     let upgrade = answer.status == http::StatusCode::SWITCHING_PROTOCOLS;
     let nominated: Vec<HeaderName> = answer
@@ -28,18 +29,13 @@ pub(crate) fn strip_hop_by_hop(answer: &mut ResponseHeader) {
         .iter()
         .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .filter(|name| name != TRANSFER_ENCODING && !(upgrade && name == UPGRADE))
+        .filter(|name| ![TRANSFER_ENCODING, CONTENT_LENGTH].contains(name))
+        .filter(|name| !(upgrade && name == UPGRADE))
         .collect();
     for name in &nominated {
         answer.remove_header(name);
     }
-    for name in [
-        &KEEP_ALIVE,
-        &PROXY_CONNECTION,
-        &PROXY_AUTHENTICATE,
-        &TE,
-        &TRAILER,
-    ] {
+    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &PROXY_AUTHENTICATE, &TE, &TRAILER] {
         answer.remove_header(name);
     }
     if !upgrade {

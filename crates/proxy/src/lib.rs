@@ -10,11 +10,12 @@ mod answer;
 mod client;
 mod ctx;
 mod error;
+mod guard;
 mod headers;
 mod listen;
 mod peer;
 mod phase;
 mod service;
 
-pub use listen::services;
+pub use listen::service;
 pub use service::Proxy;

@@ -3,20 +3,24 @@
 use std::sync::Arc;
 
 use pingora_core::server::configuration::ServerConf;
-use pingora_core::services::Service;
-use pingora_proxy::http_proxy_service_with_name;
+use pingora_core::services::ServiceWithDependents;
+use pingora_core::services::listening::Service;
+use pingora_proxy::http_proxy;
 use switchback_core::plan::ListenerPlan;
 use switchback_runtime::Gateway;
 
+use crate::guard::GuardedApp;
 use crate::service::Proxy;
 
 /// The service for clients.
-pub fn services(
+pub fn service(
     gateway: &Arc<Gateway>,
     listeners: &[ListenerPlan],
     conf: &Arc<ServerConf>,
-) -> impl Service + 'static {
-    let mut service = http_proxy_service_with_name(conf, Proxy::new(gateway.clone()), "proxy");
+) -> impl ServiceWithDependents + 'static {
+    let proxy = http_proxy(conf, Proxy::new(gateway.clone()));
+    let app = GuardedApp::new(proxy, gateway.clock);
+    let mut service = Service::new("proxy".to_owned(), app);
     for listener in listeners {
         service.add_tcp(&listener.address.to_string());
     }

@@ -6,32 +6,29 @@ use std::time::Duration;
 use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
 use switchback_core::plan::PoolPlan;
+use switchback_runtime::random;
 
-/// The connection pool of attempts that must not meet a stale connection. Nothing ever stays in it,
-/// because such attempts say `Connection: close`.
-const FRESH: u64 = 1;
-
-/// The peer for an attempt that may take `time_left` until its answer begins.
+/// The peer for an attempt that must be connected within `connect`, on a `fresh` connection or on any.
 pub(crate) fn peer(
     plan: &PoolPlan,
     address: SocketAddr,
     fresh: bool,
-    time_left: Duration,
+    connect: Duration,
 ) -> Box<HttpPeer> {
-    let sni = plan
-        .tls
-        .as_ref()
-        .map_or_else(String::new, |tls| tls.sni.to_string());
+    let sni = plan.tls.as_ref().map_or_else(String::new, |tls| tls.sni.to_string());
     // `HttpPeer::new` resolves names, blocking; an address is not one.
     let mut peer = HttpPeer::new(address, plan.tls.is_some(), sni);
     if fresh {
-        peer.group_key = FRESH;
+        // A pool of connections that nobody else names is empty.
+        peer.group_key = random::bits() | 1;
     }
     let timeouts = &plan.timeouts;
     let options = &mut peer.options;
-    options.connection_timeout = Some(timeouts.connect.min(time_left));
-    options.total_connection_timeout = Some(timeouts.connect.min(time_left));
-    options.read_timeout = Some(timeouts.read.min(time_left));
+    options.connection_timeout = Some(connect);
+    options.total_connection_timeout = Some(connect);
+    // The limits proper are kept by the client's stream (`guard.rs`). This one is for when Pingora does
+    // not read the client, and must never come before them, nor before a client that pauses.
+    options.read_timeout = Some(timeouts.first_byte.max(timeouts.idle).max(timeouts.tunnel));
     options.write_timeout = Some(timeouts.write);
     options.idle_timeout = Some(timeouts.keepalive);
     options.alpn = ALPN::H1;

@@ -61,7 +61,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
-        request::route(&self.gateway, session, ctx).await
+        request::route(session, ctx).await
     }
 
     async fn upstream_peer(&self, _: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
@@ -104,10 +104,10 @@ impl ProxyHttp for Proxy {
         &self,
         _session: &mut Session,
         _body: &mut Option<Bytes>,
-        _end_of_stream: bool,
+        end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        forward::request_body(ctx);
+        forward::request_body(&self.gateway, end_of_stream, ctx);
         Ok(())
     }
 
@@ -152,6 +152,7 @@ impl ProxyHttp for Proxy {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         finish::request(&self.gateway, session, error, ctx);
+        finish::linger(session, error).await;
     }
 
     /// All of it is in the access log, once.

@@ -8,8 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchback_core::pool::Pick;
-use switchback_core::{Outcome, Timestamp};
+use switchback_core::{EndpointIndex, Outcome, Timestamp};
 use switchback_telemetry::metrics::InFlight;
 use switchback_telemetry::{AttemptRecord, EndpointMetrics, Text};
 
@@ -19,7 +18,7 @@ use crate::pool::PoolHandle;
 #[derive(Debug)]
 pub struct Attempt {
     pool: Arc<PoolHandle>,
-    pick: Pick,
+    endpoint: EndpointIndex,
     began: Timestamp,
     _in_flight: InFlight,
     ended: bool,
@@ -32,12 +31,12 @@ pub struct Attempt {
 pub struct Facts {
     /// Whether the connection came from the pool.
     pub reused: bool,
-    /// Whether a connection stands.
-    pub connected: bool,
     /// How long connecting took; zero for a reused connection.
     pub connect: Option<Duration>,
     /// Whether the request's header was written in full, as far as a later event proves it.
     pub header_written: bool,
+    /// Whether an interim answer (1xx) has come.
+    pub answer_begun: bool,
     /// From the attempt's begin to the answer's header.
     pub first_byte: Option<Duration>,
     /// The answer's status.
@@ -47,29 +46,22 @@ pub struct Facts {
 impl Attempt {
     pub(crate) fn new(
         pool: Arc<PoolHandle>,
-        pick: Pick,
+        endpoint: EndpointIndex,
         metrics: Arc<EndpointMetrics>,
         began: Timestamp,
     ) -> Self {
         let in_flight = metrics.attempt_started();
-        Self {
-            pool,
-            pick,
-            began,
-            _in_flight: in_flight,
-            ended: false,
-            facts: Facts::default(),
-        }
+        Self { pool, endpoint, began, _in_flight: in_flight, ended: false, facts: Facts::default() }
     }
 
-    /// Which endpoint was picked, and where it stood.
-    pub fn pick(&self) -> Pick {
-        self.pick
+    /// Which endpoint was picked.
+    pub fn endpoint(&self) -> EndpointIndex {
+        self.endpoint
     }
 
     /// Where it goes.
     pub fn address(&self) -> SocketAddr {
-        self.pool.plan.endpoints[self.pick.endpoint.at()].address
+        self.pool.plan.endpoints[self.endpoint.at()].address
     }
 
     /// Notes that the answer's header has come, with this status.
@@ -96,7 +88,7 @@ impl Attempt {
 
     fn report(&mut self, outcome: Outcome) {
         self.ended = true;
-        self.pool.ended(self.pick.endpoint, outcome);
+        self.pool.ended(self.endpoint, outcome);
     }
 }
 

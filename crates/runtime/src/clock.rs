@@ -1,6 +1,6 @@
 //! The one place where time is read.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use switchback_core::Timestamp;
 
@@ -13,14 +13,17 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts now.
     pub fn start() -> Self {
-        Self {
-            start: Instant::now(),
-        }
+        Self { start: Instant::now() }
     }
 
     /// The time.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_start(self.start.elapsed())
+    }
+
+    /// The time of day, for logs alone: it may jump.
+    pub fn wall(&self) -> SystemTime {
+        SystemTime::now()
     }
 
     /// How long until `then`; zero if it has passed.

@@ -29,9 +29,7 @@ impl Drain {
     /// Counts a request until the guard is dropped.
     pub fn admit(&self) -> InFlight {
         self.shared.in_flight.fetch_add(1, Ordering::SeqCst);
-        InFlight {
-            shared: self.shared.clone(),
-        }
+        InFlight { shared: self.shared.clone() }
     }
 
     /// From now on [`Self::leaving`] is true; it is never false again.

@@ -1,7 +1,7 @@
 //! What every service of the process has in common.
 
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use switchback_core::outcome::refusal;
@@ -28,25 +28,14 @@ pub struct Gateway {
     current: ArcSwap<Generation>,
 }
 
-static OUTCOMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    Outcome::ALL
-        .iter()
-        .map(|outcome| outcome.as_str())
-        .collect()
-});
+static OUTCOMES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect());
 static STATUSES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| Status::ALL.iter().map(|status| status.as_str()).collect());
-static DECISIONS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    Decision::ALL
-        .iter()
-        .map(|decision| decision.as_str())
-        .collect()
-});
+static DECISIONS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| Decision::ALL.iter().map(|decision| decision.as_str()).collect());
 static REASONS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let mut reasons: Vec<_> = Outcome::ALL
-        .iter()
-        .map(|outcome| outcome.meaning().reason)
-        .collect();
+    let mut reasons: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.meaning().reason).collect();
     reasons.extend(refusal::ALL);
     reasons.sort_unstable();
     reasons.dedup();
@@ -67,7 +56,7 @@ impl Gateway {
             reasons: &REASONS,
         };
         let clock = Clock::start();
-        let metrics = Arc::new(Metrics::new(vocabulary, version, SystemTime::now()));
+        let metrics = Arc::new(Metrics::new(vocabulary, version, clock.wall()));
         metrics.watch_access_log(access_log.clone());
         metrics.set_config_generation(1);
         let generation = Generation::new(plan, &metrics, clock);

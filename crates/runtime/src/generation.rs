@@ -41,10 +41,7 @@ impl Generation {
     /// Builds what runs from what is configured.
     pub fn new(plan: Plan, metrics: &Metrics, clock: Clock) -> Self {
         let pool = |pool| Arc::new(PoolHandle::new(pool, metrics, clock));
-        let route = |plan: RoutePlan| RouteHandle {
-            metrics: metrics.route(&plan.name),
-            plan,
-        };
+        let route = |plan: RoutePlan| RouteHandle { metrics: metrics.route(&plan.name), plan };
         Self {
             pools: plan.pools.iter().cloned().map(pool).collect(),
             table: RouteTable::new(plan.routes.iter().map(|route| (&route.host, &route.path))),

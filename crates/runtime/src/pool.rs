@@ -39,39 +39,25 @@ impl PoolHandle {
             .map(|endpoint| metrics.endpoint(&plan.name, endpoint.address))
             .collect();
         for (metrics, endpoint) in endpoints.iter().zip(pool.endpoints()) {
-            metrics.set_status(position(endpoint.status()));
+            metrics.set_status(endpoint.status().position());
         }
         let metrics = metrics.pool(&plan.name);
-        Self {
-            plan,
-            metrics,
-            endpoints,
-            state: Mutex::new(pool),
-            clock,
-        }
+        Self { plan, metrics, endpoints, state: Mutex::new(pool), clock }
     }
 
     /// Begins an attempt at the best endpoint that is not in `tried`; `None` if every one was
     /// tried.
     pub fn begin(self: &Arc<Self>, tried: &Tried) -> Option<Attempt> {
-        let pick = random::with(|rng| self.state.lock().pick(tried, rng))?;
-        let metrics = self.endpoints[pick.endpoint.at()].clone();
-        Some(Attempt::new(self.clone(), pick, metrics, self.clock.now()))
-    }
-
-    /// Whether [`Self::begin`] would find an endpoint.
-    pub fn has_untried(&self, tried: &Tried) -> bool {
-        self.state.lock().has_untried(tried)
+        let endpoint = random::with(|rng| self.state.lock().pick(tried, rng))?;
+        let metrics = self.endpoints[endpoint.at()].clone();
+        Some(Attempt::new(self.clone(), endpoint, metrics, self.clock.now()))
     }
 
     /// How the pool stands.
     pub fn standing(&self) -> PoolState {
         let healthy = self.count(Status::Healthy);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        PoolState {
-            healthy: count(healthy),
-            total: count(self.endpoints.len()),
-        }
+        PoolState { healthy: count(healthy), total: count(self.endpoints.len()) }
     }
 
     /// How many endpoints have this status.
@@ -81,12 +67,7 @@ impl PoolHandle {
 
     /// The statuses of the endpoints, in the order of the plan.
     pub fn statuses(&self) -> Vec<Status> {
-        self.state
-            .lock()
-            .endpoints()
-            .iter()
-            .map(|endpoint| endpoint.status())
-            .collect()
+        self.state.lock().endpoints().iter().map(|endpoint| endpoint.status()).collect()
     }
 
     /// Takes in the result of a probe, with what went wrong if it failed; tells whether the next
@@ -101,12 +82,9 @@ impl PoolHandle {
         self.endpoints[endpoint.at()].probe_finished(pass);
         self.metrics.probe_took(took);
         let now = self.clock.now();
-        let effects = self
-            .state
-            .lock()
-            .apply(Event::Probed { endpoint, pass }, now);
+        let effects = self.state.lock().apply(Event::Probed { endpoint, pass }, now);
         if let Some(change) = effects.change {
-            self.endpoints[endpoint.at()].set_status(position(change.to));
+            self.endpoints[endpoint.at()].set_status(change.to.position());
             self.tell(change, result, now);
         }
         effects.probe_soon
@@ -115,10 +93,7 @@ impl PoolHandle {
     /// Takes in the end of an attempt that [`Self::begin`] began.
     pub(crate) fn ended(&self, endpoint: EndpointIndex, outcome: Outcome) {
         let now = self.clock.now();
-        let _ = self
-            .state
-            .lock()
-            .apply(Event::Ended { endpoint, outcome }, now);
+        let _ = self.state.lock().apply(Event::Ended { endpoint, outcome }, now);
         self.endpoints[endpoint.at()].attempt_finished(outcome.position());
     }
 
@@ -130,11 +105,7 @@ impl PoolHandle {
         let address = self.plan.endpoints[change.endpoint.at()].address;
         let why = result.err().unwrap_or_else(|| "probe passed".to_owned());
         let PoolState { healthy, total } = self.standing();
-        let level = if change.to == Status::Failing {
-            log::Level::Warn
-        } else {
-            log::Level::Info
-        };
+        let level = if change.to == Status::Failing { log::Level::Warn } else { log::Level::Info };
         log::log!(
             level,
             "pool {}: endpoint {address}: {} → {} after {:.1} s: {why} ({healthy} of {total} healthy)",
@@ -144,12 +115,4 @@ impl PoolHandle {
             (now - change.since).as_secs_f64(),
         );
     }
-}
-
-/// A status's position in [`Status::ALL`], as the metrics count it.
-fn position(status: Status) -> usize {
-    Status::ALL
-        .iter()
-        .position(|&other| other == status)
-        .unwrap_or(Status::ALL.len())
 }

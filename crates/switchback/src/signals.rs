@@ -28,84 +28,118 @@ impl Signals {
     pub(crate) fn new(gateway: Arc<Gateway>, drain: DrainPlan) -> Self {
         Self { gateway, drain }
     }
-
-    /// Waits for the delay; false if a second signal came first.
-    async fn delay(&self, terminate: &mut Signal, interrupt: &mut Signal) -> bool {
-        tokio::select! {
-            () = tokio::time::sleep(self.drain.delay) => true,
-            _ = terminate.recv() => false,
-            _ = interrupt.recv() => false,
-        }
-    }
 }
 
 #[async_trait]
 impl ShutdownSignalWatch for Signals {
     async fn recv(&self) -> ShutdownSignal {
-        let (Ok(mut terminate), Ok(mut interrupt)) = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::interrupt()),
-        ) else {
-            log::error!("signals cannot be watched; only SIGKILL will end this process");
-            return std::future::pending().await;
+        let mut signals = match Watched::new() {
+            Ok(signals) => signals,
+            Err(error) => {
+                log::error!("signals cannot be watched, only SIGKILL ends this process: {error}");
+                return std::future::pending().await;
+            }
         };
+        let name = loop {
+            match signals.next().await {
+                Kind::Interrupt => {
+                    log::info!("SIGINT: leaving at once");
+                    return ShutdownSignal::FastShutdown;
+                }
+                Kind::Terminate(name) => break name,
+                Kind::HangUp => {
+                    log::warn!("SIGHUP: a changed configuration needs a restart in this release");
+                }
+            }
+        };
+        let DrainPlan { delay, timeout } = self.drain;
+        log::info!("{name}: not ready any more; listeners close in {delay:?}");
+        self.gateway.drain.leave();
         tokio::select! {
-            _ = interrupt.recv() => {
-                log::info!("SIGINT: leaving at once");
+            () = tokio::time::sleep(delay) => {}
+            () = signals.ending() => {
+                log::info!("second signal: leaving at once");
                 return ShutdownSignal::FastShutdown;
             }
-            _ = terminate.recv() => {}
-        }
-        let DrainPlan { delay, timeout } = self.drain;
-        log::info!("SIGTERM: not ready any more; listeners close in {delay:?}");
-        self.gateway.drain.leave();
-        if !self.delay(&mut terminate, &mut interrupt).await {
-            log::info!("second signal: leaving at once");
-            return ShutdownSignal::FastShutdown;
         }
         let in_flight = self.gateway.drain.in_flight();
         log::info!("listeners close; waiting for {in_flight} requests, at most {timeout:?}");
-        leave_when_idle(self.gateway.clone(), timeout);
+        leave_when_idle(self.gateway.clone(), timeout, signals);
         ShutdownSignal::GracefulTerminate
     }
 }
 
+/// The signals that concern us; from here on none of them ends the process by itself.
+struct Watched {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    hang_up: Signal,
+}
+
+enum Kind {
+    Interrupt,
+    /// SIGTERM, or SIGQUIT, which will hand the listeners over in a later release.
+    Terminate(&'static str),
+    HangUp,
+}
+
+impl Watched {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Kind {
+        tokio::select! {
+            _ = self.terminate.recv() => Kind::Terminate("SIGTERM"),
+            _ = self.quit.recv() => Kind::Terminate("SIGQUIT"),
+            _ = self.interrupt.recv() => Kind::Interrupt,
+            _ = self.hang_up.recv() => Kind::HangUp,
+        }
+    }
+
+    /// Waits for a signal that ends the process.
+    async fn ending(&mut self) {
+        while let Kind::HangUp = self.next().await {}
+    }
+}
+
 /// Ends the process as soon as nothing is in flight, or another signal comes. On a thread of its own,
-/// because Pingora now sleeps its grace period, whole, on the one that runs [`Signals`].
-fn leave_when_idle(gateway: Arc<Gateway>, limit: Duration) {
+/// because Pingora now sleeps its grace period, whole, on the one that runs [`Signals`]; when that
+/// is over, Pingora drops the requests that are left, which writes their lines, and the process ends.
+fn leave_when_idle(gateway: Arc<Gateway>, limit: Duration, mut signals: Watched) {
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
-        runtime.block_on(async {
-            let second = async {
-                match (
-                    signal(SignalKind::terminate()),
-                    signal(SignalKind::interrupt()),
-                ) {
-                    (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
-                        _ = terminate.recv() => {}
-                        _ = interrupt.recv() => {}
-                    },
-                    _ => std::future::pending().await,
-                }
-            };
+        let leave = runtime.block_on(async {
             let idle = async {
                 tokio::time::sleep(SETTLE).await;
                 gateway.drain.idle(limit).await
             };
             tokio::select! {
                 idle = idle => {
-                    let left = gateway.drain.in_flight();
                     match idle {
                         true => log::info!("nothing in flight: leaving"),
-                        false => log::warn!("leaving; {left} requests were cut off"),
+                        false => {
+                            let left = gateway.drain.in_flight();
+                            log::warn!("leaving; {left} requests are cut off");
+                        }
                     }
+                    idle
                 }
-                () = second => log::info!("second signal: leaving at once"),
+                () = signals.ending() => {
+                    log::info!("second signal: leaving at once");
+                    true
+                }
             }
         });
-        crate::app::exit(&gateway);
+        if leave {
+            crate::app::exit(&gateway);
+        }
     });
 }

@@ -54,9 +54,7 @@ fn in_bursts(log: &AccessLog, iterations: u64) -> Duration {
     let mut spent = Duration::ZERO;
     let mut left = iterations;
     while left > 0 {
-        let burst: Vec<_> = (0..BURST.min(left))
-            .map(|_| Box::new(template.clone()))
-            .collect();
+        let burst: Vec<_> = (0..BURST.min(left)).map(|_| Box::new(template.clone())).collect();
         left -= BURST.min(left);
         let before = Instant::now();
         for boxed in burst {
@@ -71,12 +69,9 @@ fn in_bursts(log: &AccessLog, iterations: u64) -> Duration {
 /// The mean over `threads` that each log `iterations` records at the same time.
 fn at_once(log: &AccessLog, threads: u32, iterations: u64) -> Duration {
     thread::scope(|scope| {
-        let running: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| in_bursts(log, iterations)))
-            .collect();
-        let spent = running
-            .into_iter()
-            .map(|thread| thread.join().expect("it to end"));
+        let running: Vec<_> =
+            (0..threads).map(|_| scope.spawn(|| in_bursts(log, iterations))).collect();
+        let spent = running.into_iter().map(|thread| thread.join().expect("it to end"));
         spent.sum::<Duration>() / threads
     })
 }
@@ -89,11 +84,7 @@ fn caller(c: &mut Criterion) {
         group.bench_function(format!("{threads} threads"), |b| {
             b.iter_custom(|count| at_once(&log, threads, count));
         });
-        assert_eq!(
-            log.dropped(),
-            0,
-            "{threads} threads: these are times of dropping"
-        );
+        assert_eq!(log.dropped(), 0, "{threads} threads: these are times of dropping");
     }
     // A low rate: each record finds the writer at rest. Mostly cold caches; a wake-up would show here.
     group.sample_size(10).bench_function("writer at rest", |b| {
@@ -142,9 +133,7 @@ fn writer(c: &mut Criterion) {
 }
 
 fn building(c: &mut Criterion) {
-    c.bench_function("build and box a record", |b| {
-        b.iter(|| black_box(Box::new(record())))
-    });
+    c.bench_function("build and box a record", |b| b.iter(|| black_box(Box::new(record()))));
 }
 
 criterion_group!(benches, writer, building, caller);

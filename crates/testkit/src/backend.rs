@@ -144,9 +144,7 @@ impl Backend {
             self.connections()
         };
         let mut open = self.shared.open.subscribe();
-        let gone = open
-            .wait_for(|open| open.first().is_none_or(|first| *first >= next))
-            .await;
+        let gone = open.wait_for(|open| open.first().is_none_or(|first| *first >= next)).await;
         gone.expect("the sender is ours");
     }
 
@@ -202,9 +200,7 @@ impl Backend {
     #[must_use]
     pub fn executions(&self, id: &str) -> u64 {
         let is_it = |r: &&Recorded| r.complete && r.id.as_deref() == Some(id);
-        self.shared
-            .log
-            .traffic(|list| list.iter().filter(is_it).count() as u64)
+        self.shared.log.traffic(|list| list.iter().filter(is_it).count() as u64)
     }
 
     /// [`Backend::executions`] of every id.

@@ -57,28 +57,17 @@ impl Client {
     /// Connects with another patience.
     pub async fn connect_within(addr: SocketAddr, patience: Duration) -> Result<Self, ClientError> {
         let connected = timeout(patience, TcpStream::connect(addr)).await;
-        let stream = connected
-            .map_err(|_| ClientError::TimedOut)?
-            .map_err(ClientError::Connect)?;
+        let stream = connected.map_err(|_| ClientError::TimedOut)?.map_err(ClientError::Connect)?;
         // Fails only on a socket that the peer has reset already.
         let _ = stream.set_nodelay(true);
         let buf = BytesMut::new();
-        Ok(Self {
-            stream,
-            buf,
-            peer: addr,
-            patience,
-            to_head: false,
-            reusable: true,
-        })
+        Ok(Self { stream, buf, peer: addr, patience, to_head: false, reusable: true })
     }
 
     /// The local address, as the gateway sees this client.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.stream
-            .local_addr()
-            .expect("a connected socket has an address")
+        self.stream.local_addr().expect("a connected socket has an address")
     }
 
     /// Whether another request may go over this connection: the last answer was complete and did not
@@ -159,11 +148,7 @@ impl Client {
         };
         self.buf = buf;
         self.reusable = sent.is_ok() && answer.as_ref().is_ok_and(reuses);
-        if sent == Err(io::ErrorKind::ConnectionReset) {
-            seen_as_reset(answer)
-        } else {
-            answer
-        }
+        if sent == Err(io::ErrorKind::ConnectionReset) { seen_as_reset(answer) } else { answer }
     }
 
     /// [`Client::request`] with GET and nothing else.
@@ -180,10 +165,8 @@ impl Client {
     }
 
     fn encode(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-        let given: Headers = headers
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect();
+        let given: Headers =
+            headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let mut head = format!("{method} {target} HTTP/1.1\r\n");
         if header(&given, "host").is_none() {
             head += &format!("host: {}\r\n", self.peer);
@@ -198,8 +181,7 @@ impl Client {
         }
         let mut bytes = (head + "\r\n").into_bytes();
         if chunked {
-            body.chunks(16 * 1024)
-                .for_each(|piece| bytes.extend(chunk(piece)));
+            body.chunks(16 * 1024).for_each(|piece| bytes.extend(chunk(piece)));
             bytes.extend_from_slice(LAST_CHUNK);
         } else {
             bytes.extend_from_slice(body);
@@ -218,11 +200,9 @@ fn reuses(answer: &Response) -> bool {
 fn seen_as_reset(answer: Result<Response, ClientError>) -> Result<Response, ClientError> {
     match answer {
         Err(ClientError::Closed(n)) => Err(ClientError::Reset(n)),
-        Ok(answer) if matches!(answer.end, End::Close | End::CutOff) => Ok(Response {
-            end: End::Reset,
-            complete: false,
-            ..answer
-        }),
+        Ok(answer) if matches!(answer.end, End::Close | End::CutOff) => {
+            Ok(Response { end: End::Reset, complete: false, ..answer })
+        }
         other => other,
     }
 }
@@ -261,14 +241,7 @@ async fn read_answer(
             Ok(Ok(_)) => {}
         }
     };
-    Ok(Response {
-        status,
-        headers,
-        body,
-        interim,
-        complete: end.is_clean(),
-        end,
-    })
+    Ok(Response { status, headers, body, interim, complete: end.is_clean(), end })
 }
 
 async fn read_head(

@@ -93,10 +93,7 @@ impl Gateway {
     /// # Panics
     /// If the builder had no such pool.
     pub fn write_pool(&self, name: &str, endpoints: &[impl ToString]) {
-        self.write(
-            &builder::pool_path(name),
-            &self.described.pool_text(name, endpoints),
-        );
+        self.write(&builder::pool_path(name), &self.described.pool_text(name, endpoints));
     }
 
     /// Reads a file below [`Gateway::dir`].
@@ -111,9 +108,7 @@ impl Gateway {
     /// # Panics
     /// If it cannot connect.
     pub async fn client(&self) -> Client {
-        Client::connect(self.addr())
-            .await
-            .unwrap_or_else(|e| panic!("the gateway: {e}"))
+        Client::connect(self.addr()).await.unwrap_or_else(|e| panic!("the gateway: {e}"))
     }
 
     /// One GET over a connection of its own.
@@ -124,16 +119,12 @@ impl Gateway {
     /// One request to the admin API over a connection of its own.
     pub async fn admin(&self, method: &str, target: &str) -> Result<Response, ClientError> {
         let mut client = Client::connect(self.admin_addr()).await?;
-        client
-            .request(method, target, &[("connection", "close")], b"")
-            .await
+        client.request(method, target, &[("connection", "close")], b"").await
     }
 
     /// Whether `/readyz` says 200 now.
     pub async fn is_ready(&self) -> bool {
-        self.admin("GET", "/readyz")
-            .await
-            .is_ok_and(|answer| answer.status == 200)
+        self.admin("GET", "/readyz").await.is_ok_and(|answer| answer.status == 200)
     }
 
     /// Everything that `/metrics` says now.
@@ -141,10 +132,7 @@ impl Gateway {
     /// # Panics
     /// If it does not answer 200.
     pub async fn metrics(&self) -> Metrics {
-        let answer = self
-            .admin("GET", "/metrics")
-            .await
-            .unwrap_or_else(|e| panic!("metrics: {e}"));
+        let answer = self.admin("GET", "/metrics").await.unwrap_or_else(|e| panic!("metrics: {e}"));
         assert_eq!(answer.status, 200, "metrics: {}", answer.text());
         Metrics::parse(&answer.text())
     }
@@ -187,9 +175,7 @@ impl Gateway {
             seen += new.len();
             new.into_iter().find(&mut condition)
         });
-        found
-            .await
-            .unwrap_or_else(|| panic!("no such line in the log:\n{}", self.stdout()))
+        found.await.unwrap_or_else(|| panic!("no such line in the log:\n{}", self.stdout()))
     }
 
     /// Waits up to five seconds for the access log line that has `id` in any of its values: the
@@ -198,8 +184,7 @@ impl Gateway {
     /// # Panics
     /// After that, with the log.
     pub async fn log_line_for(&self, id: &str) -> Value {
-        self.wait_for_log(|line| line.to_string().contains(id), Duration::from_secs(5))
-            .await
+        self.wait_for_log(|line| line.to_string().contains(id), Duration::from_secs(5)).await
     }
 
     /// Sends a signal.
@@ -235,17 +220,12 @@ impl Drop for Gateway {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the test harness shows it under the failing test"
-)]
+#[expect(clippy::print_stderr, reason = "the test harness shows it under the failing test")]
 fn show(process: &Process) {
     let output = process.output();
     eprintln!("--- the gateway's stderr ---\n{}", output.stderr());
     eprintln!("--- the gateway's last access log lines ---");
     let log = output.log(0);
-    log.iter()
-        .skip(log.len().saturating_sub(20))
-        .for_each(|line| eprintln!("{line}"));
+    log.iter().skip(log.len().saturating_sub(20)).for_each(|line| eprintln!("{line}"));
     eprintln!("---");
 }

@@ -85,33 +85,20 @@ impl Load {
     /// For how long, however many requests that makes.
     #[must_use]
     pub fn duration(self, duration: Duration) -> Self {
-        Self {
-            duration,
-            count: u64::MAX,
-            ..self
-        }
+        Self { duration, count: u64::MAX, ..self }
     }
 
     /// Methods with the size of their bodies in bytes, taken in turn: `[("GET", 0), ("POST", 512)]`.
     #[must_use]
     pub fn mix(self, mix: &[(&str, usize)]) -> Self {
         assert!(!mix.is_empty(), "a load needs a method");
-        Self {
-            mix: mix
-                .iter()
-                .map(|(m, size)| ((*m).to_owned(), *size))
-                .collect(),
-            ..self
-        }
+        Self { mix: mix.iter().map(|(m, size)| ((*m).to_owned(), *size)).collect(), ..self }
     }
 
     /// The request target; `$ID` in it stands for the request's id, to be found in the access log.
     #[must_use]
     pub fn target(self, target: &str) -> Self {
-        Self {
-            target: target.to_owned(),
-            ..self
-        }
+        Self { target: target.to_owned(), ..self }
     }
 
     /// Adds a header to every request.
@@ -124,10 +111,7 @@ impl Load {
     /// A new connection for each request.
     #[must_use]
     pub fn new_connections(self) -> Self {
-        Self {
-            fresh: true,
-            ..self
-        }
+        Self { fresh: true, ..self }
     }
 
     /// The least time between the starts of two requests of one client.
@@ -157,10 +141,7 @@ impl Load {
             begin: Instant::now(),
             load: self,
         });
-        Running {
-            task: tokio::spawn(run(Arc::clone(&shared))),
-            shared,
-        }
+        Running { task: tokio::spawn(run(Arc::clone(&shared))), shared }
     }
 }
 
@@ -179,10 +160,7 @@ impl Running {
     /// Requests begun so far.
     #[must_use]
     pub fn begun(&self) -> u64 {
-        self.shared
-            .next
-            .load(Ordering::SeqCst)
-            .min(self.shared.load.count)
+        self.shared.next.load(Ordering::SeqCst).min(self.shared.load.count)
     }
 }
 
@@ -246,7 +224,5 @@ async fn exchange(
         headers.push(("connection", "close"));
     }
     let target = load.target.replace("$ID", id);
-    client
-        .request(method, &target, &headers, &vec![b'b'; size])
-        .await
+    client.request(method, &target, &headers, &vec![b'b'; size]).await
 }

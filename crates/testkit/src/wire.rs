@@ -69,10 +69,7 @@ pub(crate) type Headers = Vec<(String, String)>;
 
 /// The first value of a header, by case-insensitive name.
 pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name))
-        .map(|(_, v)| v.as_str())
+    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
 }
 
 /// Whether a comma-separated header contains `token`.
@@ -88,11 +85,6 @@ pub(crate) fn has_token(headers: &[(String, String)], name: &str, token: &str) -
 pub(crate) fn owned(headers: &[httparse::Header<'_>]) -> Headers {
     headers
         .iter()
-        .map(|h| {
-            (
-                h.name.to_owned(),
-                String::from_utf8_lossy(h.value).into_owned(),
-            )
-        })
+        .map(|h| (h.name.to_owned(), String::from_utf8_lossy(h.value).into_owned()))
         .collect()
 }

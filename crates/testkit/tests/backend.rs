@@ -7,9 +7,7 @@ use switchback_testkit::{
 };
 
 async fn client(backend: &Backend) -> Client {
-    Client::connect(backend.addr())
-        .await
-        .expect("the backend listens")
+    Client::connect(backend.addr()).await.expect("the backend listens")
 }
 
 #[tokio::test]
@@ -19,29 +17,16 @@ async fn requests_are_recorded_with_their_bodies() {
     let body = vec![42; 300_000];
     for framing in [("x-plain", "1"), ("transfer-encoding", "chunked")] {
         let headers = [("x-test-id", "a"), framing];
-        let answer = client
-            .request("PUT", "/p?q=1", &headers, &body)
-            .await
-            .expect("an answer");
+        let answer = client.request("PUT", "/p?q=1", &headers, &body).await.expect("an answer");
         assert_eq!(answer.json()["body_hash"], format!("{:016x}", hash(&body)));
         assert_eq!(answer.json()["body_len"], 300_000);
     }
     let recorded = backend.recorded();
     let last = recorded.last().expect("two requests");
-    assert_eq!(
-        (&*last.method, &*last.target, last.nth),
-        ("PUT", "/p?q=1", 1)
-    );
+    assert_eq!((&*last.method, &*last.target, last.nth), ("PUT", "/p?q=1", 1));
     assert_eq!((last.body_len, last.body_hash), (300_000, hash(&body)));
     assert!(last.complete && last.answered);
-    assert_eq!(
-        (
-            backend.requests(),
-            backend.connections(),
-            backend.open_connections()
-        ),
-        (2, 1, 1)
-    );
+    assert_eq!((backend.requests(), backend.connections(), backend.open_connections()), (2, 1, 1));
     assert_eq!(backend.executions("a"), 2);
     assert_eq!(duplicated(&[&backend])["a"], 2);
     client.close();
@@ -76,10 +61,7 @@ async fn a_script_decides_for_each_request() {
     assert!(matches!(first, Err(ClientError::Reset(0))), "{first:?}");
     let mut client = client(&backend).await;
     let begin = std::time::Instant::now();
-    let slow = client
-        .request("GET", "/", &[("x-slow", "1")], b"")
-        .await
-        .expect("an answer");
+    let slow = client.request("GET", "/", &[("x-slow", "1")], b"").await.expect("an answer");
     assert_eq!(slow.status, 201);
     assert!(begin.elapsed() >= Duration::from_millis(30));
     assert_eq!(client.get("/").await.expect("an answer").status, 200);
@@ -110,24 +92,15 @@ async fn connections_are_reset_with_a_probability() {
         answered += usize::from(client(&backend).await.get("/").await.is_ok());
     }
     assert!((8..32).contains(&answered), "{answered}");
-    assert_eq!(
-        (backend.connections(), backend.requests()),
-        (40, answered as u64)
-    );
+    assert_eq!((backend.connections(), backend.requests()), (40, answered as u64));
 }
 
 #[tokio::test]
 async fn health_is_scripted_and_recorded_apart() {
     let backend = Backend::with(Behavior::status(500)).await;
     let probe = async |patience| {
-        let mut client = Client::connect_within(backend.addr(), patience)
-            .await
-            .ok()?;
-        client
-            .get("/healthz?x")
-            .await
-            .ok()
-            .map(|answer| answer.status)
+        let mut client = Client::connect_within(backend.addr(), patience).await.ok()?;
+        client.get("/healthz?x").await.ok().map(|answer| answer.status)
     };
     let (long, short) = (Duration::from_secs(5), Duration::from_millis(50));
     assert_eq!(probe(long).await, Some(200));
@@ -146,13 +119,10 @@ async fn a_killed_backend_resets_and_restarts_on_the_same_port() {
     for round in 0..3 {
         let mut idle = client(&backend).await;
         let addr = backend.addr();
-        let busy = tokio::spawn(async move {
-            Client::connect(addr)
-                .await
-                .expect("it listens")
-                .get("/")
-                .await
-        });
+        let busy =
+            tokio::spawn(
+                async move { Client::connect(addr).await.expect("it listens").get("/").await },
+            );
         let arrived = async || backend.requests() > round;
         eventually(Duration::from_secs(5), "the request is there", arrived).await;
         backend.kill().await;
@@ -160,28 +130,14 @@ async fn a_killed_backend_resets_and_restarts_on_the_same_port() {
         let busy = busy.await.expect("no panic");
         assert!(matches!(busy, Err(ClientError::Reset(0))), "{busy:?}");
         let (_, end) = idle.read_to_end().await;
-        assert_eq!(
-            end.expect_err("a reset").kind(),
-            std::io::ErrorKind::ConnectionReset
-        );
+        assert_eq!(end.expect_err("a reset").kind(), std::io::ErrorKind::ConnectionReset);
         let refused = Client::connect(addr).await;
-        assert!(
-            matches!(refused, Err(ClientError::Connect(_))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(ClientError::Connect(_))), "{refused:?}");
         backend.restart();
         assert_eq!(backend.addr(), addr);
     }
     backend.set(Behavior::ok());
-    assert_eq!(
-        client(&backend)
-            .await
-            .get("/")
-            .await
-            .expect("an answer")
-            .status,
-        200
-    );
+    assert_eq!(client(&backend).await.get("/").await.expect("an answer").status, 200);
 }
 
 #[tokio::test]
@@ -200,10 +156,7 @@ async fn a_paused_backend_accepts_in_the_kernel_and_goes_on_later() {
     assert_eq!(backend.requests(), 1);
     backend.resume();
     for resumed in [&mut kept, &mut fresh] {
-        let answer = resumed
-            .read_response(Duration::from_secs(5))
-            .await
-            .expect("an answer");
+        let answer = resumed.read_response(Duration::from_secs(5)).await.expect("an answer");
         assert_eq!(answer.status, 200);
     }
 }
@@ -215,31 +168,14 @@ async fn idle_connections_can_be_closed_alone() {
     kept.get("/").await.expect("an answer");
     backend.disconnect(Ending::Fin).await;
     assert_eq!(kept.read_raw().await.expect("a FIN"), b"");
-    assert_eq!(
-        client(&backend)
-            .await
-            .get("/")
-            .await
-            .expect("an answer")
-            .status,
-        200
-    );
+    assert_eq!(client(&backend).await.get("/").await.expect("an answer").status, 200);
 }
 
 #[tokio::test]
 async fn what_is_no_http_is_counted_and_refused() {
     let backend = Backend::start().await;
     let mut client = client(&backend).await;
-    client
-        .send_raw(b"\x00\x01 nonsense\r\n\r\n")
-        .await
-        .expect("sent");
-    let answer = client
-        .read_response(Duration::from_secs(5))
-        .await
-        .expect("an answer");
-    assert_eq!(
-        (answer.status, backend.malformed(), backend.requests()),
-        (400, 1, 0)
-    );
+    client.send_raw(b"\x00\x01 nonsense\r\n\r\n").await.expect("sent");
+    let answer = client.read_response(Duration::from_secs(5)).await.expect("an answer");
+    assert_eq!((answer.status, backend.malformed(), backend.requests()), (400, 1, 0));
 }

@@ -27,39 +27,20 @@ async fn each_fault_is_seen_as_what_it_is() {
     use Ending::{Fin, Rst};
     use Framing::{Chunked, ContentLength, UntilClose};
     let gap = Duration::from_millis(2);
-    let cut = |framing, ending| Behavior::TruncatedBody {
-        framing,
-        declared: 10,
-        sent: 4,
-        ending,
-    };
-    let slow = |framing| Behavior::SlowBody {
-        framing,
-        piece: 3,
-        count: 4,
-        gap,
-    };
+    let cut = |framing, ending| Behavior::TruncatedBody { framing, declared: 10, sent: 4, ending };
+    let slow = |framing| Behavior::SlowBody { framing, piece: 3, count: 4, gap };
     let table = [
         (Behavior::ok(), "200 3 ContentLength"),
         (Behavior::status(503), "503 11 ContentLength"),
         (Behavior::status(204), "204 0 NoBody"),
-        (
-            Behavior::Answer(Answer::ok("abc").framing(Chunked)),
-            "200 3 Chunked",
-        ),
-        (
-            Behavior::Answer(Answer::ok("abc").framing(UntilClose)),
-            "200 3 Close",
-        ),
+        (Behavior::Answer(Answer::ok("abc").framing(Chunked)), "200 3 Chunked"),
+        (Behavior::Answer(Answer::ok("abc").framing(UntilClose)), "200 3 Close"),
         (Behavior::ResetOnAccept, "Reset(0)"),
         (Behavior::AcceptAndSilent { reads: true }, "TimedOut"),
         (Behavior::AcceptAndSilent { reads: false }, "TimedOut"),
         (Behavior::CloseBeforeAnswer(Fin), "Closed(0)"),
         (Behavior::CloseBeforeAnswer(Rst), "Reset(0)"),
-        (
-            Behavior::Garbage("\x16\x03\x01 what".into()),
-            "Malformed(\"invalid HTTP version\")",
-        ),
+        (Behavior::Garbage("\x16\x03\x01 what".into()), "Malformed(\"invalid HTTP version\")"),
         (Behavior::TruncatedHeader(Fin), "Closed(46)"),
         (Behavior::TruncatedHeader(Rst), "Reset(46)"),
         (cut(ContentLength, Fin), "200 4 CutOff"),
@@ -68,21 +49,11 @@ async fn each_fault_is_seen_as_what_it_is() {
         (cut(Chunked, Rst), "200 4 Reset"),
         (cut(UntilClose, Fin), "200 4 Close"),
         (cut(UntilClose, Rst), "200 4 Reset"),
-        (
-            Behavior::StalledBody {
-                framing: ContentLength,
-                declared: 10,
-                sent: 4,
-            },
-            "200 4 Stalled",
-        ),
+        (Behavior::StalledBody { framing: ContentLength, declared: 10, sent: 4 }, "200 4 Stalled"),
         (slow(ContentLength), "200 12 ContentLength"),
         (slow(Chunked), "200 12 Chunked"),
         (
-            Behavior::SlowHeader {
-                answer: Answer::ok("abc"),
-                gap: Duration::ZERO,
-            },
+            Behavior::SlowHeader { answer: Answer::ok("abc"), gap: Duration::ZERO },
             "200 3 ContentLength",
         ),
         (Behavior::HugeHeader(100_000), "200 3 ContentLength"),
@@ -103,11 +74,7 @@ async fn a_refusing_backend_refuses_at_once_and_comes_back_on_the_same_port() {
     for _ in 0..3 {
         assert_eq!(outcome_of(&backend, LONG).await, "200 3 ContentLength");
         backend.set(Behavior::RefuseConnections);
-        assert!(
-            outcome_of(&backend, LONG)
-                .await
-                .contains("ConnectionRefused")
-        );
+        assert!(outcome_of(&backend, LONG).await.contains("ConnectionRefused"));
         backend.set(Behavior::ok());
     }
     assert_eq!(backend.requests(), 3);
@@ -115,22 +82,14 @@ async fn a_refusing_backend_refuses_at_once_and_comes_back_on_the_same_port() {
 
 #[tokio::test]
 async fn a_kept_connection_is_closed_on_reuse() {
-    for (executed, ending) in [
-        (true, Ending::Fin),
-        (false, Ending::Fin),
-        (true, Ending::Rst),
-        (false, Ending::Rst),
-    ] {
+    for (executed, ending) in
+        [(true, Ending::Fin), (false, Ending::Fin), (true, Ending::Rst), (false, Ending::Rst)]
+    {
         let backend = Backend::with(Behavior::CloseOnReuse { executed, ending }).await;
         let mut client = Client::connect(backend.addr()).await.expect("it listens");
-        assert_eq!(
-            client.get("/").await.expect("the first is answered").status,
-            200
-        );
+        assert_eq!(client.get("/").await.expect("the first is answered").status, 200);
         assert!(client.is_reusable());
-        let second = client
-            .request("POST", "/", &[("x-test-id", "b")], b"body")
-            .await;
+        let second = client.request("POST", "/", &[("x-test-id", "b")], b"body").await;
         let seen = matches!(
             (second.expect_err("no answer"), ending),
             (ClientError::Closed(0), Ending::Fin) | (ClientError::Reset(0), Ending::Rst)
@@ -144,10 +103,7 @@ async fn a_kept_connection_is_closed_on_reuse() {
 #[tokio::test]
 async fn a_kept_connection_is_closed_after_its_idle_time() {
     let idle = Duration::from_millis(300);
-    let behavior = Behavior::CloseAfterAnswerSilently {
-        idle,
-        ending: Ending::Fin,
-    };
+    let behavior = Behavior::CloseAfterAnswerSilently { idle, ending: Ending::Fin };
     let backend = Backend::with(behavior).await;
     let mut client = Client::connect(backend.addr()).await.expect("it listens");
     for _ in 0..3 {
@@ -168,11 +124,7 @@ async fn an_early_answer_comes_before_the_body() {
         (Early::Close(Ending::Fin), None),
         (Early::Close(Ending::Rst), None),
     ] {
-        let backend = Backend::with(Behavior::EarlyAnswer {
-            answer: answer.clone(),
-            then,
-        })
-        .await;
+        let backend = Backend::with(Behavior::EarlyAnswer { answer: answer.clone(), then }).await;
         let mut client = Client::connect(backend.addr()).await.expect("it listens");
         client.send_raw(head).await.expect("sent");
         let early = client.read_response(LONG).await.expect("an answer");
@@ -190,28 +142,17 @@ async fn half_a_body_is_read_and_then_reset() {
     let backend = Backend::with(Behavior::ReadHalfOfBodyThenReset).await;
     for chunked in [false, true] {
         let mut client = Client::connect(backend.addr()).await.expect("it listens");
-        let headers: &[_] = if chunked {
-            &[("transfer-encoding", "chunked")]
-        } else {
-            &[]
-        };
+        let headers: &[_] = if chunked { &[("transfer-encoding", "chunked")] } else { &[] };
         let answer = client.request("POST", "/", headers, &[7; 1_000]).await;
         assert!(matches!(answer, Err(ClientError::Reset(0))), "{answer:?}");
     }
-    let lengths: Vec<_> = backend
-        .recorded()
-        .iter()
-        .map(|r| (r.body_len, r.complete))
-        .collect();
+    let lengths: Vec<_> = backend.recorded().iter().map(|r| (r.body_len, r.complete)).collect();
     assert_eq!(lengths, [(500, false), (1, false)]);
 }
 
 #[tokio::test]
 async fn interim_answers_come_first() {
-    let behavior = Behavior::Informational {
-        statuses: vec![100, 103],
-        answer: Answer::ok("abc"),
-    };
+    let behavior = Behavior::Informational { statuses: vec![100, 103], answer: Answer::ok("abc") };
     let backend = Backend::with(behavior).await;
     let mut client = Client::connect(backend.addr()).await.expect("it listens");
     for _ in 0..2 {
@@ -227,13 +168,7 @@ async fn expect_continue_is_honoured() {
     let mut client = Client::connect(backend.addr()).await.expect("it listens");
     let head = b"PUT / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n";
     client.send_raw(head).await.expect("sent");
-    assert!(
-        client
-            .read_raw()
-            .await
-            .expect("a 100")
-            .starts_with(b"HTTP/1.1 100")
-    );
+    assert!(client.read_raw().await.expect("a 100").starts_with(b"HTTP/1.1 100"));
     client.send_raw(b"abc").await.expect("sent");
     let answer = client.read_response(LONG).await.expect("an answer");
     assert_eq!(answer.json()["body"], "abc");
@@ -244,14 +179,8 @@ async fn an_upgraded_connection_echoes_raw_bytes() {
     let backend = Backend::with(Behavior::Upgrade).await;
     let mut client = Client::connect(backend.addr()).await.expect("it listens");
     let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
-    let answer = client
-        .request("GET", "/", &upgrade, b"")
-        .await
-        .expect("an answer");
-    assert_eq!(
-        (answer.status, answer.header("upgrade")),
-        (101, Some("websocket"))
-    );
+    let answer = client.request("GET", "/", &upgrade, b"").await.expect("an answer");
+    assert_eq!((answer.status, answer.header("upgrade")), (101, Some("websocket")));
     for message in [b"one", b"two"] {
         client.send_raw(message).await.expect("sent");
         assert_eq!(client.read_raw().await.expect("echo"), message);
@@ -263,14 +192,8 @@ async fn a_head_answer_has_a_length_and_no_body() {
     let backend = Backend::start().await;
     let mut client = Client::connect(backend.addr()).await.expect("it listens");
     for _ in 0..2 {
-        let answer = client
-            .request("HEAD", "/", &[], b"")
-            .await
-            .expect("an answer");
-        assert_eq!(
-            (answer.header("content-length"), answer.end),
-            (Some("3"), End::NoBody)
-        );
+        let answer = client.request("HEAD", "/", &[], b"").await.expect("an answer");
+        assert_eq!((answer.header("content-length"), answer.end), (Some("3"), End::NoBody));
         assert!(client.is_reusable());
     }
 }

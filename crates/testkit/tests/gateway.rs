@@ -52,21 +52,12 @@ async fn a_gateway_is_configured_started_asked_and_stopped() {
         .start(stand_in(&dir))
         .await;
     let pool = gateway.read("pools/web.yaml");
-    assert!(
-        pool.contains(&format!("endpoints:\n  - {}\n", backend.addr())),
-        "{pool}"
-    );
-    assert!(
-        pool.contains("/healthz") && !pool.contains("enabled: false"),
-        "{pool}"
-    );
+    assert!(pool.contains(&format!("endpoints:\n  - {}\n", backend.addr())), "{pool}");
+    assert!(pool.contains("/healthz") && !pool.contains("enabled: false"), "{pool}");
     let main = gateway.read("switchback.yaml");
     assert!(main.contains("routes:\n  - { pool: web }\n"), "{main}");
 
-    assert_eq!(
-        gateway.get("/x?id=abc").await.expect("an answer").status,
-        200
-    );
+    assert_eq!(gateway.get("/x?id=abc").await.expect("an answer").status, 200);
     assert_eq!(gateway.log_line_for("abc").await["status"], 200);
     assert_eq!(gateway.metric("x_total", &[("code", "200")]).await, 5.0);
     assert_eq!(gateway.metric("x_total", &[("pool", "api")]).await, 3.0);
@@ -74,19 +65,13 @@ async fn a_gateway_is_configured_started_asked_and_stopped() {
 
     assert!(gateway.is_running());
     gateway.signal(Signal::TERM);
-    assert_eq!(
-        gateway.wait_exit(Duration::from_secs(5)).await.code(),
-        Some(3)
-    );
+    assert_eq!(gateway.wait_exit(Duration::from_secs(5)).await.code(), Some(3));
 }
 
 #[tokio::test]
 async fn a_gateway_that_does_not_start_says_why() {
     let dir = tempfile::tempdir().expect("a folder");
-    let failed = Gateway::builder()
-        .main_yaml("broken: true")
-        .try_start(stand_in(&dir))
-        .await;
+    let failed = Gateway::builder().main_yaml("broken: true").try_start(stand_in(&dir)).await;
     let failure = failed.expect_err("no start");
     assert_eq!(failure.status.and_then(|status| status.code()), Some(1));
     assert!(failure.stderr.contains("1:1: broken"), "{}", failure.stderr);

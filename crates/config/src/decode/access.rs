@@ -41,8 +41,7 @@ impl<'de> SeqAccess<'de> for Place<'de, '_> {
                     .ok());
             }
         };
-        seed.deserialize(IntoDeserializer::<Error>::into_deserializer(number))
-            .map(Some)
+        seed.deserialize(IntoDeserializer::<Error>::into_deserializer(number)).map(Some)
     }
 }
 
@@ -60,12 +59,7 @@ impl<'de> SeqAccess<'de> for Entries<'de, '_> {
         seed: T,
     ) -> Result<Option<T::Value>, Error> {
         let (what, reporter) = (self.what, self.reporter);
-        let value = self.items.next().map(|node| Value {
-            node,
-            what,
-            reporter,
-            wants: "",
-        });
+        let value = self.items.next().map(|node| Value { node, what, reporter, wants: "" });
         value.map(|value| seed.deserialize(value)).transpose()
     }
 }
@@ -88,26 +82,12 @@ impl<'de> MapAccess<'de> for Keys<'de, '_> {
         let (key, node) = match self.known.next() {
             Some((key, node)) => (key.text.as_str(), node),
             None => match self.broken.next() {
-                Some(key) => (
-                    key,
-                    const {
-                        &Node {
-                            span: Span::START,
-                            kind: Kind::Broken,
-                        }
-                    },
-                ),
+                Some(key) => (key, const { &Node { span: Span::START, kind: Kind::Broken } }),
                 None => return Ok(None),
             },
         };
-        self.value = Some(Value {
-            node,
-            what: What::Key(key),
-            reporter: self.reporter,
-            wants: "",
-        });
-        seed.deserialize(StrDeserializer::<Error>::new(key))
-            .map(Some)
+        self.value = Some(Value { node, what: What::Key(key), reporter: self.reporter, wants: "" });
+        seed.deserialize(StrDeserializer::<Error>::new(key)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {

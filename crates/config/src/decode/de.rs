@@ -13,12 +13,7 @@ pub(super) fn document<'de, T: de::Deserialize<'de>>(
     node: &'de Node,
     reporter: &Reporter<'_>,
 ) -> Field<T> {
-    let value = Value {
-        node,
-        what: What::File,
-        reporter,
-        wants: "",
-    };
+    let value = Value { node, what: What::File, reporter, wants: "" };
     // A field takes every error of its value: there is none left to return.
     Field::deserialize(value).unwrap_or(Field::Bad)
 }
@@ -106,11 +101,8 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
             return Err(self.mismatch(NUMBER, Some(help)));
         }
         // More digits than fit are out of every range.
-        let number = text.parse().unwrap_or(if digits.len() < text.len() {
-            i64::MIN
-        } else {
-            i64::MAX
-        });
+        let number =
+            text.parse().unwrap_or(if digits.len() < text.len() { i64::MIN } else { i64::MAX });
         visitor.visit_i64(number)
     }
 
@@ -118,11 +110,7 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
         match &self.node.kind {
             Kind::Sequence(items) => {
                 let (what, reporter) = (self.entry(), self.reporter);
-                visitor.visit_seq(Entries {
-                    items: items.iter(),
-                    what,
-                    reporter,
-                })
+                visitor.visit_seq(Entries { items: items.iter(), what, reporter })
             }
             Kind::Mapping(_) => Err(self.mismatch(LIST, Some("begin each entry with `- `".into()))),
             Kind::Scalar { text, .. } => {
@@ -141,22 +129,15 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
         let Kind::Mapping(entries) = &self.node.kind else {
             return Err(self.mismatch(MAPPING, Some(keys("it", fields))));
         };
-        let (known, unknown): (Vec<_>, Vec<_>) = entries
-            .iter()
-            .partition(|(key, _)| fields.contains(&key.text.as_str()));
-        let meant: Vec<_> = unknown
-            .iter()
-            .map(|(key, _)| self.unknown_key(key, fields))
-            .collect();
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|(key, _)| fields.contains(&key.text.as_str()));
+        let meant: Vec<_> = unknown.iter().map(|(key, _)| self.unknown_key(key, fields)).collect();
         // A key that was meant is not missing, and where not one key is known, none is: the mistake
         // has been told.
         let is_foreign = known.is_empty() && !unknown.is_empty();
         let is_broken = |field: &str| is_foreign || meant.contains(&Some(field));
         let is_given = |field: &str| known.iter().any(|(key, _)| key.text == field);
-        let broken = fields
-            .iter()
-            .copied()
-            .filter(|field| is_broken(field) && !is_given(field));
+        let broken = fields.iter().copied().filter(|field| is_broken(field) && !is_given(field));
         let broken: Vec<_> = broken.collect();
         visitor.visit_map(Keys {
             known: known.into_iter(),
@@ -172,29 +153,15 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match (name, &self.node.kind) {
-            (FIELD, _) => visitor.visit_seq(Place {
-                value: self,
-                next: 0,
-            }),
+            (FIELD, _) => visitor.visit_seq(Place { value: self, next: 0 }),
             (OR_TABLE, Kind::Scalar { text, .. }) => visitor.visit_str(text),
-            (OR_TABLE, _) => visitor.visit_newtype_struct(Self {
-                wants: "a string or ",
-                ..self
-            }),
+            (OR_TABLE, _) => visitor.visit_newtype_struct(Self { wants: "a string or ", ..self }),
             (ONE_OR_MANY, Kind::Sequence(_)) => self.deserialize_seq(visitor),
             (ONE_OR_MANY, Kind::Scalar { .. }) => {
                 let items = std::slice::from_ref(self.node).iter();
-                visitor.visit_seq(Entries {
-                    items,
-                    what: self.what,
-                    reporter: self.reporter,
-                })
+                visitor.visit_seq(Entries { items, what: self.what, reporter: self.reporter })
             }
-            (ONE_OR_MANY, _) => Err(Self {
-                wants: "a string or ",
-                ..self
-            }
-            .mismatch(LIST, None)),
+            (ONE_OR_MANY, _) => Err(Self { wants: "a string or ", ..self }.mismatch(LIST, None)),
             _ => visitor.visit_newtype_struct(self),
         }
     }

@@ -96,11 +96,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
                     seq.next_element::<u32>()?
                         .ok_or_else(|| A::Error::custom("a field has a place"))
                 };
-                let span = Span {
-                    line: number()?,
-                    column: number()?,
-                    width: number()?,
-                };
+                let span = Span { line: number()?, column: number()?, width: number()? };
                 Ok(match seq.next_element::<T>()? {
                     Some(value) => Field::Given(Given { value, span }),
                     None => Field::Bad,

@@ -15,10 +15,7 @@ use super::field::{FIELD, ONE_OR_MANY};
 /// The keys of `T` as paths, in the schema's order: `routes`, `routes[].path`, `routes[].path.exact`.
 pub(crate) fn of<'de, T: Deserialize<'de>>() -> Vec<String> {
     let keys = RefCell::default();
-    let top = Asked {
-        path: String::new(),
-        keys: &keys,
-    };
+    let top = Asked { path: String::new(), keys: &keys };
     T::deserialize(top).expect("the schema takes an answer to each of its keys");
     keys.into_inner()
 }
@@ -48,10 +45,7 @@ impl<'de> Deserializer<'de> for Asked<'_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let path = format!("{}[]", self.path);
         let entry = Self { path, ..self };
-        visitor.visit_seq(Parts {
-            numbers: 0,
-            value: Some(entry),
-        })
+        visitor.visit_seq(Parts { numbers: 0, value: Some(entry) })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -60,11 +54,7 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_map(Keys {
-            of: self,
-            fields: fields.iter(),
-            key: "",
-        })
+        visitor.visit_map(Keys { of: self, fields: fields.iter(), key: "" })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -73,14 +63,8 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match name {
-            FIELD => visitor.visit_seq(Parts {
-                numbers: 3,
-                value: Some(self),
-            }),
-            ONE_OR_MANY => visitor.visit_seq(Parts {
-                numbers: 0,
-                value: None,
-            }),
+            FIELD => visitor.visit_seq(Parts { numbers: 3, value: Some(self) }),
+            ONE_OR_MANY => visitor.visit_seq(Parts { numbers: 0, value: None }),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -140,10 +124,7 @@ impl<'de> MapAccess<'de> for Keys<'_> {
             path => format!("{path}.{}", self.key),
         };
         self.of.keys.borrow_mut().push(path.clone());
-        let value = Asked {
-            path,
-            keys: self.of.keys,
-        };
+        let value = Asked { path, keys: self.of.keys };
         seed.deserialize(value)
     }
 }

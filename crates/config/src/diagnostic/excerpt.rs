@@ -32,11 +32,7 @@ impl Excerpt {
     pub(crate) fn new(source: &Source, span: Span, label: String) -> Self {
         let target = (span.column as usize).saturating_sub(1);
         let line = source.line(span.line);
-        let first = if is_wide(line) {
-            target.saturating_sub(CONTEXT)
-        } else {
-            0
-        };
+        let first = if is_wide(line) { target.saturating_sub(CONTEXT) } else { 0 };
         let mut window = Self {
             path: source.path().to_owned(),
             line: span.line,
@@ -63,11 +59,7 @@ impl Excerpt {
             } else if position < target.saturating_add(span.width as usize) {
                 marked += width;
                 // The parser counts the blanks after a quoted value to it.
-                window.width = if character == ' ' {
-                    window.width
-                } else {
-                    marked
-                };
+                window.width = if character == ' ' { window.width } else { marked };
             }
         }
         window.width = window.width.max(1);
@@ -83,11 +75,7 @@ impl Excerpt {
         mark: char,
     ) -> fmt::Result {
         let path = escape(&self.path.to_string_lossy());
-        write!(
-            f,
-            "\n{:gutter$}{arrow} {path}:{}:{}",
-            "", self.line, self.column
-        )?;
+        write!(f, "\n{:gutter$}{arrow} {path}:{}:{}", "", self.line, self.column)?;
         write!(f, "\n{:gutter$} |", "")?;
         let shown = self.shown.trim_end();
         let space = if shown.is_empty() { "" } else { " " };
@@ -108,13 +96,7 @@ impl Excerpt {
 /// Text from outside, with everything escaped that would move the cursor or reorder the line.
 pub(crate) fn escape(text: &str) -> String {
     text.chars()
-        .map(|character| {
-            if character == '\t' {
-                "\\t".into()
-            } else {
-                visible(character)
-            }
-        })
+        .map(|character| if character == '\t' { "\\t".into() } else { visible(character) })
         .collect()
 }
 
@@ -155,15 +137,7 @@ mod tests {
 
     fn marked(text: &str, column: u32, width: u32) -> (String, usize, usize) {
         let source = Source::new("x".into(), text);
-        let excerpt = Excerpt::new(
-            &source,
-            Span {
-                line: 1,
-                column,
-                width,
-            },
-            String::new(),
-        );
+        let excerpt = Excerpt::new(&source, Span { line: 1, column, width }, String::new());
         (excerpt.shown, excerpt.indent, excerpt.width)
     }
 

@@ -34,18 +34,12 @@ impl Problem {
 
     /// What would be right.
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
-        Self {
-            help: Some(escape(&help.into())),
-            ..self
-        }
+        Self { help: Some(escape(&help.into())), ..self }
     }
 
     /// Another place of the same file that explains it.
     pub(crate) fn related(self, span: Span, label: impl Into<String>) -> Self {
-        Self {
-            related: Some((span, escape(&label.into()))),
-            ..self
-        }
+        Self { related: Some((span, escape(&label.into()))), ..self }
     }
 }
 
@@ -66,11 +60,7 @@ struct Kept {
 impl Report {
     /// Reports on a file; `order` is its turn in the output.
     pub(crate) fn of<'a>(&'a self, source: &'a Source, order: usize) -> Reporter<'a> {
-        Reporter {
-            report: self,
-            source,
-            order,
-        }
+        Reporter { report: self, source, order }
     }
 
     /// An error about a file that has no text to show.
@@ -93,18 +83,9 @@ impl Report {
 
     /// All of them, in order.
     pub(crate) fn finish(self) -> Diagnostics {
-        let Kept {
-            mut list,
-            errors,
-            warnings,
-            ..
-        } = self.kept.into_inner();
+        let Kept { mut list, errors, warnings, .. } = self.kept.into_inner();
         list.sort_by_key(Diagnostic::position);
-        Diagnostics {
-            list,
-            errors,
-            warnings,
-        }
+        Diagnostics { list, errors, warnings }
     }
 
     fn is_full(&self) -> bool {
@@ -163,9 +144,7 @@ impl<'a> Reporter<'a> {
         if !self.report.kept.borrow_mut().seen.insert(identity) {
             return;
         }
-        let related = problem
-            .related
-            .map(|(span, label)| Excerpt::new(self.source, span, label));
+        let related = problem.related.map(|(span, label)| Excerpt::new(self.source, span, label));
         self.report.keep(Diagnostic {
             severity,
             message: problem.message,

@@ -18,14 +18,7 @@ pub(super) fn read(reporter: &Reporter<'_>, environment: &dyn Environment) -> Op
         let column = u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX);
         let problem = Problem::new("a NUL character in the file", "text ends here")
             .help("this is no text file, or was written incompletely");
-        reporter.error(
-            Span {
-                line,
-                column,
-                width: 1,
-            },
-            problem,
-        );
+        reporter.error(Span { line, column, width: 1 }, problem);
         return None;
     }
     let mut tree = Tree {
@@ -49,11 +42,7 @@ pub(super) fn read(reporter: &Reporter<'_>, environment: &dyn Environment) -> Op
             return None;
         }
     }
-    if tree
-        .root
-        .as_ref()
-        .is_none_or(|root| root.kind == Kind::Null)
-    {
+    if tree.root.as_ref().is_none_or(|root| root.kind == Kind::Null) {
         let problem = Problem::new("the file is empty", "nothing but comments or blank lines")
             .help("conf/minimal shows the shortest files that work");
         reporter.error(Span::START, problem);
@@ -83,11 +72,8 @@ impl Tree<'_> {
                     self.key(text.into_owned(), plain, span);
                     return Ok(());
                 }
-                let kind = if tag.is_some() {
-                    Kind::Broken
-                } else {
-                    self.scalar(&text, plain, span)
-                };
+                let kind =
+                    if tag.is_some() { Kind::Broken } else { self.scalar(&text, plain, span) };
                 self.grow(span, 1, 0)?;
                 let span = self.place_of(span, plain && text.is_empty());
                 self.finish(Node { span, kind }, anchor, 1, 0);
@@ -100,15 +86,7 @@ impl Tree<'_> {
             Event::MappingStart(anchor, tag) => {
                 self.tag(span, tag.is_some());
                 let (entries, seen) = (Vec::new(), HashMap::new());
-                self.open(
-                    span,
-                    anchor,
-                    Items::Mapping {
-                        entries,
-                        seen,
-                        key: Pending::None,
-                    },
-                )
+                self.open(span, anchor, Items::Mapping { entries, seen, key: Pending::None })
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 // Only a closing bracket has a width.
@@ -132,11 +110,7 @@ impl Tree<'_> {
         } else {
             self.reporter.source().line(line).trim_end().chars().count()
         };
-        Span {
-            line,
-            column: number(column + 1),
-            width: number(end.saturating_sub(column)).max(1),
-        }
+        Span { line, column: number(column + 1), width: number(end.saturating_sub(column)).max(1) }
     }
 
     fn tag(&self, span: Span, tagged: bool) {
@@ -156,10 +130,7 @@ impl Tree<'_> {
                 Kind::Broken
             }
             None if plain && is_null(text) => Kind::Null,
-            None => Kind::Scalar {
-                text: text.to_owned(),
-                plain,
-            },
+            None => Kind::Scalar { text: text.to_owned(), plain },
             Some(Ok(text)) if plain && is_null(&text) => Kind::Null,
             // Within `{ }` a variable must be quoted, and may be a number all the same.
             Some(Ok(text)) => Kind::Scalar { text, plain: true },

@@ -13,8 +13,7 @@ pub(super) fn expand(
     environment: &dyn Environment,
     budget: &mut usize,
 ) -> Option<Result<String, Problem>> {
-    text.contains('$')
-        .then(|| expand_all(text, environment, budget))
+    text.contains('$').then(|| expand_all(text, environment, budget))
 }
 
 fn expand_all(
@@ -57,16 +56,11 @@ fn variable(inside: &str, environment: &dyn Environment) -> Result<String, Probl
         None => (inside, None),
     };
     let mut characters = name.chars();
-    let starts_well = characters
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let starts_well = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if !starts_well || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
         let label = "letters, digits and `_`, not beginning with a digit";
-        return Err(
-            Problem::new(format!("{} is no name of a variable", quote(name)), label).help(
-                "write `${NAME}` or `${NAME:-default}`; for the characters themselves, `$${`",
-            ),
-        );
+        return Err(Problem::new(format!("{} is no name of a variable", quote(name)), label)
+            .help("write `${NAME}` or `${NAME:-default}`; for the characters themselves, `$${`"));
     }
     if default.is_some_and(|default| default.contains("${")) {
         return Err(Problem::new(
@@ -82,9 +76,7 @@ fn variable(inside: &str, environment: &dyn Environment) -> Result<String, Probl
             format!("the environment variable `{name}` is not set"),
             "needed here",
         )
-        .help(format!(
-            "set it for this process, or give a default: `${{{name}:-default}}`"
-        ))),
+        .help(format!("set it for this process, or give a default: `${{{name}:-default}}`"))),
     }
 }
 

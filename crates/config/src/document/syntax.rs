@@ -12,16 +12,8 @@ use crate::source::{Source, Span};
 pub(super) fn place(marker: &Marker, source: &Source) -> Span {
     let line = number(marker.line()).clamp(1, source.line_count());
     let end = number(source.line(line).chars().count()).saturating_add(1);
-    let column = if number(marker.line()) > line {
-        end
-    } else {
-        number(marker.col()) + 1
-    };
-    Span {
-        line,
-        column: column.min(end),
-        width: 1,
-    }
+    let column = if number(marker.line()) > line { end } else { number(marker.col()) + 1 };
+    Span { line, column: column.min(end), width: 1 }
 }
 
 /// Where the error is, and what it is.
@@ -53,18 +45,13 @@ fn star(span: Span, source: &Source) -> Option<(Span, Problem)> {
     let line = source.line(span.line);
     let before: String = line.chars().take(span.column as usize).collect();
     let start = before.rfind('*')?;
-    let opens_value = before[..start]
-        .trim_end()
-        .ends_with([':', '-', ',', '[', '{']);
+    let opens_value = before[..start].trim_end().ends_with([':', '-', ',', '[', '{']);
     if before[start..].contains(char::is_whitespace)
         || !(opens_value || before[..start].trim().is_empty())
     {
         return None;
     }
-    let word = line[start..]
-        .split([' ', '\t', ',', ']', '}', '#'])
-        .next()
-        .unwrap_or("*");
+    let word = line[start..].split([' ', '\t', ',', ']', '}', '#']).next().unwrap_or("*");
     let span = Span {
         column: number(line[..start].chars().count() + 1),
         width: number(word.chars().count()),
@@ -72,10 +59,8 @@ fn star(span: Span, source: &Source) -> Option<(Span, Problem)> {
     };
     let quoted = quote(&format!("\"{word}\""));
     let name = word.trim_start_matches('*');
-    let is_name = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_name =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let problem = if is_name {
         let label = format!("an unquoted `*` repeats what is marked with `&{name}`");
         Problem::new(format!("nothing is marked with `&{name}`"), label).help(format!(
@@ -98,10 +83,7 @@ fn nesting(info: &str, span: Span) -> Option<(Span, Problem)> {
 
 /// The file passes [`super::MAX_DEPTH`].
 pub(super) fn too_deep() -> Problem {
-    let message = format!(
-        "the file is nested more than {} levels deep",
-        super::MAX_DEPTH
-    );
+    let message = format!("the file is nested more than {} levels deep", super::MAX_DEPTH);
     Problem::new(message, "the limit is passed here")
 }
 
@@ -110,14 +92,9 @@ fn tab(span: Span, source: &Source) -> Option<(Span, Problem)> {
     let indent = |number: u32| {
         let line = source.line(number);
         let indent = &line[..line.len() - line.trim_start_matches([' ', '\t']).len()];
-        (indent.len() < line.len())
-            .then(|| indent.find('\t'))
-            .flatten()
+        (indent.len() < line.len()).then(|| indent.find('\t')).flatten()
     };
-    let above = (1..span.line)
-        .rev()
-        .take(8)
-        .find(|&number| !source.line(number).trim().is_empty());
+    let above = (1..span.line).rev().take(8).find(|&number| !source.line(number).trim().is_empty());
     let below = (span.line < source.line_count()).then_some(span.line + 1);
     let (line, at) = [Some(span.line), above, below]
         .into_iter()
@@ -125,24 +102,14 @@ fn tab(span: Span, source: &Source) -> Option<(Span, Problem)> {
         .find_map(|number| indent(number).map(|at| (number, at)))?;
     let problem = Problem::new("a tab in the indentation", "YAML indents with spaces only")
         .help("replace every tab at the beginning of a line by two spaces");
-    Some((
-        Span {
-            line,
-            column: number(at + 1),
-            width: 1,
-        },
-        problem,
-    ))
+    Some((Span { line, column: number(at + 1), width: 1 }, problem))
 }
 
 /// Quotes that do not end, or not where the value ends.
 fn quotes(info: &str, span: Span) -> Option<(Span, Problem)> {
     let problem = if info.contains("trailing content") {
-        Problem::new(
-            "text follows after a quoted value",
-            "the quotes end before this",
-        )
-        .help("put the whole value in quotes, or nothing of it")
+        Problem::new("text follows after a quoted value", "the quotes end before this")
+            .help("put the whole value in quotes, or nothing of it")
     } else if info.contains("escape") {
         Problem::new("an unknown escape in a quoted value", "in this value")
             .help("a backslash in double quotes begins an escape; in single quotes it is itself")
@@ -157,11 +124,7 @@ fn quotes(info: &str, span: Span) -> Option<(Span, Problem)> {
 
 /// An unquoted `${NAME}` where YAML takes the `{` for a mapping.
 fn variable(span: Span, source: &Source) -> Option<(Span, Problem)> {
-    let before: Vec<char> = source
-        .line(span.line)
-        .chars()
-        .take(span.column as usize)
-        .collect();
+    let before: Vec<char> = source.line(span.line).chars().take(span.column as usize).collect();
     if !before.ends_with(&['$', '{']) {
         return None;
     }
@@ -171,22 +134,14 @@ fn variable(span: Span, source: &Source) -> Option<(Span, Problem)> {
     let label = "within `{ }` and `[ ]`, a brace ends the value";
     let problem = Problem::new("a variable is not quoted", label)
         .help(format!("write {}", quote(&format!("\"{variable}\""))));
-    let span = Span {
-        column: number(before.len() - 1),
-        width: number(variable.chars().count()),
-        ..span
-    };
+    let span =
+        Span { column: number(before.len() - 1), width: number(variable.chars().count()), ..span };
     Some((span, problem))
 }
 
 /// Brackets that do not match up.
 fn brackets(info: &str, span: Span) -> Option<(Span, Problem)> {
-    let about = [
-        "flow",
-        "illegal placement of ':'",
-        "bracket",
-        "expected ','",
-    ];
+    let about = ["flow", "illegal placement of ':'", "bracket", "expected ','"];
     about.iter().any(|part| info.contains(part)).then(|| {
         let problem = Problem::new("a `,` or a closing bracket is missing", "in front of this")
             .help("look for a `[` or `{`, here or in the lines above, that nothing closes");
@@ -196,10 +151,7 @@ fn brackets(info: &str, span: Span) -> Option<(Span, Problem)> {
 
 /// A value that begins with a character which YAML keeps for itself.
 fn reserved(span: Span, source: &Source) -> Option<(Span, Problem)> {
-    let character = source
-        .line(span.line)
-        .chars()
-        .nth(span.column as usize - 1)?;
+    let character = source.line(span.line).chars().nth(span.column as usize - 1)?;
     matches!(character, '@' | '`' | '%').then(|| {
         let label = "YAML keeps this character for itself";
         (
@@ -215,17 +167,10 @@ fn colon(info: &str, span: Span, source: &Source) -> Option<(Span, Problem)> {
     if !info.contains("mapping values are not allowed") {
         return None;
     }
-    let before: String = source
-        .line(span.line)
-        .chars()
-        .take(span.column as usize - 1)
-        .collect();
+    let before: String = source.line(span.line).chars().take(span.column as usize - 1).collect();
     let problem = if before.contains(": ") {
-        Problem::new(
-            "a second `:` in one line",
-            "a value cannot hold a `: ` unless it is quoted",
-        )
-        .help("put the value in quotes, or begin a new line")
+        Problem::new("a second `:` in one line", "a value cannot hold a `: ` unless it is quoted")
+            .help("put the value in quotes, or begin a new line")
     } else {
         Problem::new(
             "a key is not expected here",
@@ -238,18 +183,10 @@ fn colon(info: &str, span: Span, source: &Source) -> Option<(Span, Problem)> {
 
 /// A line above that was meant to be a key: `balance round_robin`, `balance:round_robin`.
 fn keyless(info: &str, span: Span, source: &Source) -> Option<(Span, Problem)> {
-    let content = |line: &str| {
-        line.split(" #")
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_owned()
-    };
+    let content = |line: &str| line.split(" #").next().unwrap_or_default().trim().to_owned();
     let is_blank = |line: &str| line.is_empty() || line.starts_with('#');
-    let lines = (1..=span.line)
-        .rev()
-        .take(8)
-        .filter(|line| !is_blank(&content(source.line(*line))));
+    let lines =
+        (1..=span.line).rev().take(8).filter(|line| !is_blank(&content(source.line(*line))));
     let line = lines.take(2).find(|line| {
         let content = content(source.line(*line));
         !content.contains(": ")
@@ -263,19 +200,12 @@ fn keyless(info: &str, span: Span, source: &Source) -> Option<(Span, Problem)> {
     let (indent, content) = (text.len() - text.trim_start().len(), content(text));
     let key = content.split([' ', ':']).next().unwrap_or_default();
     let rest = content[key.len()..].trim_start_matches([' ', ':']);
-    let span = Span {
-        line,
-        column: number(indent + 1),
-        width: number(content.chars().count()),
-    };
+    let span = Span { line, column: number(indent + 1), width: number(content.chars().count()) };
     let help = match rest {
         "" => format!("write a key with a value: {}", quote(&format!("{key}: …"))),
         rest => format!("write {}", quote(&format!("{key}: {rest}"))),
     };
-    Some((
-        span,
-        Problem::new("this line has no key", "a key ends in `:` and a space").help(help),
-    ))
+    Some((span, Problem::new("this line has no key", "a key ends in `:` and a space").help(help)))
 }
 
 fn is_about_lines(info: &str) -> bool {

@@ -28,12 +28,9 @@ fn agrees(node: &Node, value: &Value) -> bool {
         }
         (Kind::Mapping(entries), Value::Mapping(values)) => {
             entries.len() == values.len()
-                && entries
-                    .iter()
-                    .zip(values)
-                    .all(|((key, node), (name, value))| {
-                        name.as_str() == Some(&key.text) && agrees(node, value)
-                    })
+                && entries.iter().zip(values).all(|((key, node), (name, value))| {
+                    name.as_str() == Some(&key.text) && agrees(node, value)
+                })
         }
         _ => false,
     }
@@ -77,33 +74,13 @@ fn everything_knows_its_place() {
         (&["d"], 6, 4, 7),
         (&["d", "g"], 7, 6, 1),
     ] {
-        assert_eq!(
-            at(&tree, path).span,
-            Span {
-                line,
-                column,
-                width
-            },
-            "{path:?}"
-        );
+        assert_eq!(at(&tree, path).span, Span { line, column, width }, "{path:?}");
     }
 }
 
 #[test]
 fn variables_fill_values_and_nothing_else() {
     let tree = tree("${TWO}: \"${TWO}\"\nb: '${TWO}'\n# ${UNSET}\nc: $${TWO}\n");
-    assert_eq!(
-        at(&tree, &["${TWO}"]).kind,
-        Kind::Scalar {
-            text: "2".into(),
-            plain: true
-        }
-    );
-    assert_eq!(
-        at(&tree, &["c"]).kind,
-        Kind::Scalar {
-            text: "${TWO}".into(),
-            plain: true
-        }
-    );
+    assert_eq!(at(&tree, &["${TWO}"]).kind, Kind::Scalar { text: "2".into(), plain: true });
+    assert_eq!(at(&tree, &["c"]).kind, Kind::Scalar { text: "${TWO}".into(), plain: true });
 }

@@ -30,11 +30,7 @@ pub(super) struct Frame {
 
 pub(super) enum Items {
     Sequence(Vec<Node>),
-    Mapping {
-        entries: Vec<(Key, Node)>,
-        seen: HashMap<String, Span>,
-        key: Pending,
-    },
+    Mapping { entries: Vec<(Key, Node)>, seen: HashMap<String, Span>, key: Pending },
 }
 
 pub(super) enum Pending {
@@ -61,39 +57,24 @@ pub(super) struct Tree<'a> {
 impl Tree<'_> {
     pub(super) fn expects_key(&self) -> bool {
         let frame = self.stack.last();
-        matches!(
-            frame,
-            Some(Frame {
-                items: Items::Mapping {
-                    key: Pending::None,
-                    ..
-                },
-                ..
-            })
-        )
+        matches!(frame, Some(Frame { items: Items::Mapping { key: Pending::None, .. }, .. }))
     }
 
     /// Nothing has no place of its own: it stands where its key stands.
     pub(super) fn place_of(&self, span: Span, is_nothing: bool) -> Span {
         match self.stack.last() {
-            Some(Frame {
-                items:
-                    Items::Mapping {
-                        key: Pending::Key(key),
-                        ..
-                    },
-                ..
-            }) if is_nothing => key.span,
+            Some(Frame { items: Items::Mapping { key: Pending::Key(key), .. }, .. })
+                if is_nothing =>
+            {
+                key.span
+            }
             _ => span,
         }
     }
 
     pub(super) fn key(&mut self, text: String, plain: bool, span: Span) {
-        let Some(Frame {
-            items: Items::Mapping { seen, key, .. },
-            span: mapping,
-            ..
-        }) = self.stack.last_mut()
+        let Some(Frame { items: Items::Mapping { seen, key, .. }, span: mapping, .. }) =
+            self.stack.last_mut()
         else {
             return;
         };
@@ -103,11 +84,8 @@ impl Tree<'_> {
         }
         *key = Pending::Refused;
         let problem = if text == "<<" && plain {
-            Problem::new(
-                "merge keys are not supported",
-                "`<<` is not part of YAML 1.2",
-            )
-            .help("repeat the keys, or let the whole value be an alias: `retry: *shared`")
+            Problem::new("merge keys are not supported", "`<<` is not part of YAML 1.2")
+                .help("repeat the keys, or let the whole value be an alias: `retry: *shared`")
         } else if text.is_empty() {
             Problem::new("a key is missing", "nothing stands in front of the `:`")
         } else if let Some(first) = seen.get(&text) {
@@ -125,14 +103,7 @@ impl Tree<'_> {
     pub(super) fn open(&mut self, span: Span, anchor: usize, items: Items) -> Result<(), Fatal> {
         self.grow(span, 1, 1)?;
         let is_key = self.expects_key();
-        self.stack.push(Frame {
-            span,
-            anchor,
-            began: self.nodes,
-            height: 0,
-            is_key,
-            items,
-        });
+        self.stack.push(Frame { span, anchor, began: self.nodes, height: 0, is_key, items });
         Ok(())
     }
 
@@ -140,14 +111,7 @@ impl Tree<'_> {
         let Some(frame) = self.stack.pop() else {
             return;
         };
-        let Frame {
-            mut span,
-            anchor,
-            began,
-            height,
-            is_key,
-            items,
-        } = frame;
+        let Frame { mut span, anchor, began, height, is_key, items } = frame;
         if flows && end.line == span.line {
             span.width = (end.column + end.width).saturating_sub(span.column).max(1);
         } else if flows {
@@ -163,34 +127,19 @@ impl Tree<'_> {
             let problem = Problem::new("a list or mapping cannot be a key", "keys are plain words")
                 .help("if this is a template's, render it first; variables are written `${NAME}`");
             self.reporter.error(span, problem);
-            if let Some(Frame {
-                items: Items::Mapping { key, .. },
-                ..
-            }) = self.stack.last_mut()
-            {
+            if let Some(Frame { items: Items::Mapping { key, .. }, .. }) = self.stack.last_mut() {
                 *key = Pending::Refused;
             }
             return;
         }
-        self.finish(
-            Node { span, kind },
-            anchor,
-            self.nodes - began + 1,
-            height + 1,
-        );
+        self.finish(Node { span, kind }, anchor, self.nodes - began + 1, height + 1);
     }
 
     pub(super) fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Fatal> {
         if self.expects_key() {
-            self.reporter.error(
-                span,
-                Problem::new("an alias cannot be a key", "keys are plain words"),
-            );
-            if let Some(Frame {
-                items: Items::Mapping { key, .. },
-                ..
-            }) = self.stack.last_mut()
-            {
+            self.reporter
+                .error(span, Problem::new("an alias cannot be a key", "keys are plain words"));
+            if let Some(Frame { items: Items::Mapping { key, .. }, .. }) = self.stack.last_mut() {
                 *key = Pending::Refused;
             }
             return Ok(());
@@ -228,14 +177,7 @@ impl Tree<'_> {
         if anchor != 0 {
             // The copy counts, too.
             self.nodes = self.nodes.saturating_add(nodes);
-            self.anchors.insert(
-                anchor,
-                Anchored {
-                    node: node.clone(),
-                    nodes,
-                    height,
-                },
-            );
+            self.anchors.insert(anchor, Anchored { node: node.clone(), nodes, height });
         }
         let Some(frame) = self.stack.last_mut() else {
             self.root = Some(node);

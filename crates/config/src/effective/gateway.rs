@@ -84,27 +84,15 @@ struct Timeouts {
 
 /// The main file of a plan in the folder `base`, with these files as pools.
 pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path) -> Gateway {
-    let address = |address: std::net::SocketAddr| Address {
-        address: address.to_string(),
-    };
+    let address = |address: std::net::SocketAddr| Address { address: address.to_string() };
     Gateway {
-        listeners: plan
-            .listeners
-            .iter()
-            .map(|listener| address(listener.address))
-            .collect(),
+        listeners: plan.listeners.iter().map(|listener| address(listener.address)).collect(),
         admin: address(plan.admin.address),
-        trusted_proxies: plan
-            .trusted_proxies
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        trusted_proxies: plan.trusted_proxies.iter().map(ToString::to_string).collect(),
         access_log: match &plan.access_log {
             AccessLogPlan::Stdout => AccessLog::Word("stdout"),
             AccessLogPlan::Off => AccessLog::Word("off"),
-            AccessLogPlan::File(path) => AccessLog::Table {
-                file: relative(path, base),
-            },
+            AccessLogPlan::File(path) => AccessLog::Table { file: relative(path, base) },
         },
         drain: Drain {
             delay: duration::display(plan.drain.delay),
@@ -124,10 +112,7 @@ fn route(route: &RoutePlan, plan: &Plan) -> Route {
     let (pool, split) = match targets {
         [] => (None, None),
         [only] if only.weight == Default::default() => (Some(pool_name(only, plan)), None),
-        _ => (
-            None,
-            Some(targets.iter().map(|one| share(one, plan)).collect()),
-        ),
+        _ => (None, Some(targets.iter().map(|one| share(one, plan)).collect())),
     };
     let request = agreed(targets, |target| duration::display(target.request_timeout));
     let policies: Vec<_> = targets.iter().map(|target| &target.retry).collect();
@@ -138,10 +123,9 @@ fn route(route: &RoutePlan, plan: &Plan) -> Route {
         split,
         redirect: match &route.action {
             Action::Forward(_) => None,
-            Action::Redirect(redirect) => Some(Redirect {
-                to: value(&redirect.to),
-                status: redirect.status,
-            }),
+            Action::Redirect(redirect) => {
+                Some(Redirect { to: value(&redirect.to), status: redirect.status })
+            }
         },
         timeouts: request.map(|request| Timeouts { request }),
         retry: Retry::common(&policies),
@@ -152,17 +136,12 @@ fn path(pattern: &PathPattern) -> PathMatch {
     match pattern {
         PathPattern::Prefix(prefix) => PathMatch::Prefix(value(&format!("{prefix}/"))),
         PathPattern::Exact(path) => PathMatch::Exact { exact: value(path) },
-        PathPattern::Regex(regex) => PathMatch::Regex {
-            regex: value(regex.as_str()),
-        },
+        PathPattern::Regex(regex) => PathMatch::Regex { regex: value(regex.as_str()) },
     }
 }
 
 fn share(target: &Target, plan: &Plan) -> Share {
-    Share {
-        pool: pool_name(target, plan),
-        weight: target.weight.value(),
-    }
+    Share { pool: pool_name(target, plan), weight: target.weight.value() }
 }
 
 fn pool_name(target: &Target, plan: &Plan) -> String {

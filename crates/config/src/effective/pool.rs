@@ -71,7 +71,9 @@ struct TcpProbe {}
 #[derive(Debug, Serialize)]
 struct Timeouts {
     connect: String,
-    read: String,
+    first_byte: String,
+    idle: String,
+    tunnel: String,
     write: String,
     keepalive: String,
     request: String,
@@ -88,13 +90,12 @@ pub(super) fn pool(pool: &PoolPlan, retry: &RetryPolicy) -> Pool {
         },
         host: pool.host.as_deref().map(value),
         tls: pool.tls.as_ref().map(tls),
-        health: pool
-            .health
-            .as_ref()
-            .map_or(Health::Off { enabled: false }, health),
+        health: pool.health.as_ref().map_or(Health::Off { enabled: false }, health),
         timeouts: Timeouts {
             connect: duration::display(timeouts.connect),
-            read: duration::display(timeouts.read),
+            first_byte: duration::display(timeouts.first_byte),
+            idle: duration::display(timeouts.idle),
+            tunnel: duration::display(timeouts.tunnel),
             write: duration::display(timeouts.write),
             keepalive: duration::display(timeouts.keepalive),
             request: duration::display(timeouts.request),
@@ -112,21 +113,14 @@ fn endpoint(endpoint: &EndpointPlan) -> Endpoint {
 }
 
 fn tls(tls: &UpstreamTlsPlan) -> Tls {
-    Tls {
-        sni: (!tls.sni.is_empty()).then(|| value(&tls.sni)),
-        verify: tls.verify,
-    }
+    Tls { sni: (!tls.sni.is_empty()).then(|| value(&tls.sni)), verify: tls.verify }
 }
 
 fn health(plan: &HealthPlan) -> Health {
     let (http, tcp) = match &plan.probe {
         ProbePlan::Tcp => (None, Some(TcpProbe {})),
         ProbePlan::Http { path, expect, port } => {
-            let http = HttpProbe {
-                path: value(path),
-                expect: statuses(expect),
-                port: *port,
-            };
+            let http = HttpProbe { path: value(path), expect: statuses(expect), port: *port };
             (Some(http), None)
         }
     };

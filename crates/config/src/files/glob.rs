@@ -22,10 +22,8 @@ pub(super) fn find(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Problem> 
         return match fs::metadata(&path) {
             Ok(found) if found.is_dir() => {
                 let example = quote(&format!("{}/*.yaml", pattern.trim_end_matches('/')));
-                Err(
-                    Problem::new(format!("{} is a folder", shown(&path)), "files are wanted")
-                        .help(format!("for every file in it, write {example}")),
-                )
+                Err(Problem::new(format!("{} is a folder", shown(&path)), "files are wanted")
+                    .help(format!("for every file in it, write {example}")))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Err(Problem::new(
                 format!("there is no file {}", shown(&path)),
@@ -35,11 +33,7 @@ pub(super) fn find(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Problem> 
             _ => Ok(vec![path]),
         };
     }
-    let folder = if directory.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        &directory
-    };
+    let folder = if directory.as_os_str().is_empty() { Path::new(".") } else { &directory };
     let entries = fs::read_dir(folder).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Problem::new(
             format!("there is no folder {}", shown(folder)),
@@ -72,11 +66,9 @@ pub(super) fn find(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Problem> 
     }
     if files.is_empty() {
         let message = format!("{} finds no file", quote(pattern));
-        return Err(
-            Problem::new(message, format!("nothing in {} matches", shown(folder))).help(
-                "the path is relative to the file that it stands in; each pool is a file there",
-            ),
-        );
+        return Err(Problem::new(message, format!("nothing in {} matches", shown(folder))).help(
+            "the path is relative to the file that it stands in; each pool is a file there",
+        ));
     }
     files.sort();
     Ok(files)
@@ -103,15 +95,10 @@ fn split(base: &Path, pattern: &str) -> Result<(PathBuf, String), Problem> {
     }
     let directory = path.parent().unwrap_or(Path::new(""));
     if is_wild(&directory.to_string_lossy()) {
-        return Err(refused(
-            "`*` and `?` may stand in the last part of the path only",
-        ));
+        return Err(refused("`*` and `?` may stand in the last part of the path only"));
     }
-    let plain = base
-        .join(directory)
-        .components()
-        .filter(|part| *part != Component::CurDir)
-        .collect();
+    let plain =
+        base.join(directory).components().filter(|part| *part != Component::CurDir).collect();
     Ok((plain, last.to_owned()))
 }
 

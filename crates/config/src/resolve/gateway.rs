@@ -35,12 +35,9 @@ pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Con
     let admin = admin(file, &listeners, reporter);
     let routes = match &file.routes {
         Field::Bad => Vec::new(),
-        Field::Given(list) if !list.value.is_empty() => Routes {
-            reporter,
-            catalog: context.catalog,
-            pools: &pools,
+        Field::Given(list) if !list.value.is_empty() => {
+            Routes { reporter, catalog: context.catalog, pools: &pools }.all(list)
         }
-        .all(list),
         Field::Given(list) => {
             let problem = Problem::new("there are no routes", "the list is empty");
             reporter.error(
@@ -61,9 +58,7 @@ pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Con
     Plan {
         listeners: listeners
             .into_iter()
-            .map(|given| ListenerPlan {
-                address: given.value,
-            })
+            .map(|given| ListenerPlan { address: given.value })
             .collect(),
         admin,
         trusted_proxies: proxies(file, reporter),
@@ -86,11 +81,8 @@ fn listeners(file: &Gateway, whole: Span, reporter: &Reporter<'_>) -> Vec<Given<
         Field::Missing => {
             reporter.error(
                 whole,
-                Problem::new(
-                    "there are no `listeners`",
-                    "the key is missing in this file",
-                )
-                .help(help),
+                Problem::new("there are no `listeners`", "the key is missing in this file")
+                    .help(help),
             );
             return Vec::new();
         }
@@ -105,26 +97,18 @@ fn listeners(file: &Gateway, whole: Span, reporter: &Reporter<'_>) -> Vec<Given<
     let mut listeners: Vec<Given<SocketAddr>> = Vec::new();
     for entry in list.value.iter().filter_map(Field::given) {
         let text = match &entry.value {
-            OrTable::Text(text) => Field::Given(Given {
-                value: text.clone(),
-                span: entry.span,
-            }),
+            OrTable::Text(text) => Field::Given(Given { value: text.clone(), span: entry.span }),
             OrTable::Table(schema::Listener { address }) => address.clone(),
         };
         if text.is_missing() {
-            let problem = Problem::new(
-                "a listener has no `address`",
-                "the key is missing in this entry",
-            );
+            let problem =
+                Problem::new("a listener has no `address`", "the key is missing in this entry");
             reporter.error(entry.span, problem.help("write `- address: 0.0.0.0:8080`"));
         }
         let Field::Given(address) = listener_address(&text, reporter) else {
             continue;
         };
-        if let Some(other) = listeners
-            .iter()
-            .find(|other| collide(other.value, address.value))
-        {
+        if let Some(other) = listeners.iter().find(|other| collide(other.value, address.value)) {
             let message = format!("two listeners on {}", address.value);
             let problem = Problem::new(message, "only one of them could be bound")
                 .related(other.span, "the first one")
@@ -164,10 +148,7 @@ fn admin(file: &Gateway, listeners: &[Given<SocketAddr>], reporter: &Reporter<'_
         _ => Field::Missing,
     };
     let wanted = address.given().map_or(default.address, |given| given.value);
-    if let Some(listener) = listeners
-        .iter()
-        .find(|listener| collide(listener.value, wanted))
-    {
+    if let Some(listener) = listeners.iter().find(|listener| collide(listener.value, wanted)) {
         let help = "choose another port for one of them";
         match address.given() {
             Some(given) => {
@@ -175,10 +156,8 @@ fn admin(file: &Gateway, listeners: &[Given<SocketAddr>], reporter: &Reporter<'_
                     format!("admin and a listener share {wanted}"),
                     "only one of them could be bound",
                 );
-                reporter.error(
-                    given.span,
-                    problem.related(listener.span, "the listener").help(help),
-                );
+                reporter
+                    .error(given.span, problem.related(listener.span, "the listener").help(help));
             }
             None if file.admin.is_missing() => {
                 let message = format!("the listener takes the admin address, {wanted}");
@@ -196,31 +175,22 @@ fn admin(file: &Gateway, listeners: &[Given<SocketAddr>], reporter: &Reporter<'_
 }
 
 fn proxies(file: &Gateway, reporter: &Reporter<'_>) -> Vec<ipnet::IpNet> {
-    let entries = file
-        .trusted_proxies
-        .value()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let entries = file.trusted_proxies.value().map(Vec::as_slice).unwrap_or_default();
     let networks = entries.iter().map(|entry| {
         let parsed = entry.parse(reporter, |text| address::network(text));
-        parsed.given().map(
-            |Given {
-                 value: network,
-                 span,
-             }| {
-                if network.addr() != network.network() {
-                    let message = format!("`{network}` is an address inside of a network");
-                    let label = format!("read as the network `{}`", network.trunc());
-                    let help = format!(
-                        "write `{}`, or `{}` for the one address",
-                        network.trunc(),
-                        network.addr()
-                    );
-                    reporter.warn(*span, Problem::new(message, label).help(help));
-                }
-                network.trunc()
-            },
-        )
+        parsed.given().map(|Given { value: network, span }| {
+            if network.addr() != network.network() {
+                let message = format!("`{network}` is an address inside of a network");
+                let label = format!("read as the network `{}`", network.trunc());
+                let help = format!(
+                    "write `{}`, or `{}` for the one address",
+                    network.trunc(),
+                    network.addr()
+                );
+                reporter.warn(*span, Problem::new(message, label).help(help));
+            }
+            network.trunc()
+        })
     });
     networks.flatten().collect()
 }
@@ -236,22 +206,18 @@ fn access_log(file: &Gateway, context: &Context<'_>) -> AccessLogPlan {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "not one of the choices".to_owned(),
             };
-            Err(
-                Problem::new(format!("unknown `access_log` {}", quote(text)), label)
-                    .help("write `stdout`, `off`, or `{ file: PATH }`"),
-            )
+            Err(Problem::new(format!("unknown `access_log` {}", quote(text)), label)
+                .help("write `stdout`, `off`, or `{ file: PATH }`"))
         }
         OrTable::Table(table) => match &table.file {
             Field::Bad => Ok(AccessLogPlan::default()),
-            Field::Missing => Err(Problem::new(
-                "`access_log` has no `file`",
-                "the key is missing here",
-            )
-            .help("write `stdout`, `off`, or `{ file: PATH }`")),
-            Field::Given(path) if path.value.is_empty() => Err(Problem::new(
-                "the path of the access log is empty",
-                "a file is wanted",
-            )),
+            Field::Missing => {
+                Err(Problem::new("`access_log` has no `file`", "the key is missing here")
+                    .help("write `stdout`, `off`, or `{ file: PATH }`"))
+            }
+            Field::Given(path) if path.value.is_empty() => {
+                Err(Problem::new("the path of the access log is empty", "a file is wanted"))
+            }
             Field::Given(path) => Ok(AccessLogPlan::File(context.base.join(&path.value))),
         },
     });
@@ -263,19 +229,15 @@ fn drain(field: &Field<schema::Drain>, reporter: &Reporter<'_>) -> DrainPlan {
     let Some(drain) = field.value() else {
         return default;
     };
-    let delay = drain
-        .delay
-        .parse(reporter, |text| duration::parse_or_zero("delay", text));
+    let delay = drain.delay.parse(reporter, |text| duration::parse_or_zero("delay", text));
     if let Some(given) = delay.given().filter(|given| given.value > LONG_DELAY) {
         let label = format!(
             "for {}, a stopping gateway goes on as if nothing had happened",
             duration::display(given.value)
         );
         let help = "5s covers two failed probes of a load balancer in front; most supervisors kill after 30s to 90s";
-        reporter.warn(
-            given.span,
-            Problem::new("`delay` is longer than a minute", label).help(help),
-        );
+        reporter
+            .warn(given.span, Problem::new("`delay` is longer than a minute", label).help(help));
     }
     DrainPlan {
         delay: delay.or(default.delay),

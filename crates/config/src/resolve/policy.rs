@@ -26,9 +26,7 @@ pub(super) fn overrides(field: &Field<schema::Retry>, reporter: &Reporter<'_>) -
     let none = "to retry nothing, write `enabled: false`; leave the key away for 502-504";
     Overrides {
         enabled: retry.enabled.clone(),
-        attempts: retry
-            .attempts
-            .parse(reporter, |value| number::count("attempts", *value, 100)),
+        attempts: retry.attempts.parse(reporter, |value| number::count("attempts", *value, 100)),
         statuses: statuses("statuses", &retry.statuses, reporter, none),
         trust_idempotency_key: retry.trust_idempotency_key.clone(),
         non_idempotent: retry.non_idempotent.clone(),
@@ -74,11 +72,7 @@ pub(super) fn statuses(
     };
     let ranges: Vec<_> = items
         .iter()
-        .filter_map(|item| {
-            item.parse(reporter, |text| status::range(what, text))
-                .value()
-                .copied()
-        })
+        .filter_map(|item| item.parse(reporter, |text| status::range(what, text)).value().copied())
         .collect();
     if ranges.len() < items.len() {
         return Field::Bad;

@@ -30,10 +30,8 @@ pub(crate) fn pool(
     let overrides = policy::overrides(&pool.retry, reporter);
     let retry = overrides.over(&Default::default());
     overrides.warn_if_idle(&retry, reporter);
-    let choices = [
-        ("round_robin", Balance::RoundRobin),
-        ("least_requests", Balance::LeastRequests),
-    ];
+    let choices =
+        [("round_robin", Balance::RoundRobin), ("least_requests", Balance::LeastRequests)];
     Resolved {
         plan: PoolPlan {
             name: pool_name,
@@ -57,10 +55,8 @@ fn endpoints(pool: &schema::Pool, file: Span, reporter: &Reporter<'_>) -> Vec<En
     let list = match &pool.endpoints {
         Field::Bad => return Vec::new(),
         Field::Missing => {
-            let problem = Problem::new(
-                "the pool has no `endpoints`",
-                "the key is missing in this file",
-            );
+            let problem =
+                Problem::new("the pool has no `endpoints`", "the key is missing in this file");
             reporter.error(file, problem.help(help));
             return Vec::new();
         }
@@ -77,10 +73,8 @@ fn endpoints(pool: &schema::Pool, file: Span, reporter: &Reporter<'_>) -> Vec<En
     for entry in list.value.iter().filter_map(Field::given) {
         let (address, weight, tier) = match &entry.value {
             OrTable::Text(text) => {
-                let given = Field::Given(crate::decode::Given {
-                    value: text.clone(),
-                    span: entry.span,
-                });
+                let given =
+                    Field::Given(crate::decode::Given { value: text.clone(), span: entry.span });
                 (endpoint_address(&given, reporter), Weight::ONE, 0)
             }
             OrTable::Table(table) => {
@@ -96,10 +90,7 @@ fn endpoints(pool: &schema::Pool, file: Span, reporter: &Reporter<'_>) -> Vec<En
                 }
                 (
                     endpoint_address(&table.address, reporter),
-                    table
-                        .weight
-                        .parse(reporter, |value| weight("weight", *value))
-                        .or(Weight::ONE),
+                    table.weight.parse(reporter, |value| weight("weight", *value)).or(Weight::ONE),
                     table
                         .tier
                         .parse(reporter, |value| number::within("tier", *value, 0..=255))
@@ -120,19 +111,13 @@ fn endpoints(pool: &schema::Pool, file: Span, reporter: &Reporter<'_>) -> Vec<En
             continue;
         }
         first.insert(address.value, address.span);
-        endpoints.push(EndpointPlan {
-            address: address.value,
-            weight,
-            tier,
-        });
+        endpoints.push(EndpointPlan { address: address.value, weight, tier });
     }
     endpoints
 }
 
 fn endpoint_address(field: &Field<String>, reporter: &Reporter<'_>) -> Field<std::net::SocketAddr> {
-    field.parse(reporter, |text| {
-        address::parse(address::Owner::Endpoint, text)
-    })
+    field.parse(reporter, |text| address::parse(address::Owner::Endpoint, text))
 }
 
 /// A weight, of an endpoint or of a share of a route.
@@ -159,9 +144,7 @@ fn tls(
 ) -> Option<UpstreamTlsPlan> {
     let tls = field.value()?;
     Some(UpstreamTlsPlan {
-        sni: host(&tls.sni, "sni", reporter)
-            .or_else(|| host_of_pool.cloned())
-            .unwrap_or_default(),
+        sni: host(&tls.sni, "sni", reporter).or_else(|| host_of_pool.cloned()).unwrap_or_default(),
         verify: tls.verify.clone().or(true),
     })
 }
@@ -174,26 +157,23 @@ fn timeouts(field: &Field<schema::Timeouts>, reporter: &Reporter<'_>) -> Timeout
     let limit = |what: &str, field: &Field<String>| {
         field.parse(reporter, |text| duration::parse(what, text))
     };
-    let (connect, read) = (limit("connect", &given.connect), limit("read", &given.read));
+    let connect = limit("connect", &given.connect);
+    let first_byte = limit("first_byte", &given.first_byte);
     let request = limit("request", &given.request).or(default.request);
-    for (what, field) in [("connect", &connect), ("read", &read)] {
+    for (what, field) in [("connect", &connect), ("first_byte", &first_byte)] {
         // Only what the file says: a default above a short `request` is no mistake of the operator's.
         if let Some(given) = field.given().filter(|given| given.value >= request) {
             let message = format!("`{what}` can never fire");
-            let label = format!(
-                "`request` ends everything after {}",
-                duration::display(request)
-            );
-            let help = format!(
-                "make {} shorter than `request`, or `request` longer",
-                quote(what)
-            );
+            let label = format!("`request` ends everything after {}", duration::display(request));
+            let help = format!("make {} shorter than `request`, or `request` longer", quote(what));
             reporter.warn(given.span, Problem::new(message, label).help(help));
         }
     }
     Timeouts {
         connect: connect.or(default.connect),
-        read: read.or(default.read),
+        first_byte: first_byte.or(default.first_byte),
+        idle: limit("idle", &given.idle).or(default.idle),
+        tunnel: limit("tunnel", &given.tunnel).or(default.tunnel),
         write: limit("write", &given.write).or(default.write),
         keepalive: limit("keepalive", &given.keepalive).or(default.keepalive),
         request,

@@ -42,14 +42,9 @@ pub(super) fn health(field: &Field<schema::Health>, reporter: &Reporter<'_>) -> 
     if !given.enabled.clone().or(true) {
         return None;
     }
-    if let Some(span) = timeout_span
-        .or(interval_span)
-        .filter(|_| plan.timeout > plan.interval)
-    {
-        let (timeout, interval) = (
-            duration::display(plan.timeout),
-            duration::display(plan.interval),
-        );
+    if let Some(span) = timeout_span.or(interval_span).filter(|_| plan.timeout > plan.interval) {
+        let (timeout, interval) =
+            (duration::display(plan.timeout), duration::display(plan.interval));
         let message = "a probe may take longer than the time to the next one";
         let label = format!("`timeout` is {timeout}, `interval` is {interval}");
         reporter.warn(
@@ -65,21 +60,15 @@ pub(super) fn health(field: &Field<schema::Health>, reporter: &Reporter<'_>) -> 
             plan.fall,
             duration::display(plan.interval)
         );
-        reporter.warn(
-            span,
-            Problem::new(message, label).help("make `interval` or `fall` smaller"),
-        );
+        reporter.warn(span, Problem::new(message, label).help("make `interval` or `fall` smaller"));
     }
     Some(plan)
 }
 
 fn probe(given: &schema::Health, reporter: &Reporter<'_>) -> ProbePlan {
     if let (Some(http), Some(tcp)) = (given.http.given(), given.tcp.given()) {
-        let (later, first) = if http.span > tcp.span {
-            (http.span, tcp.span)
-        } else {
-            (tcp.span, http.span)
-        };
+        let (later, first) =
+            if http.span > tcp.span { (http.span, tcp.span) } else { (tcp.span, http.span) };
         let problem = Problem::new("`http` and `tcp` exclude each other", "the second probe")
             .related(first, "the first probe")
             .help("keep one; an HTTP probe connects, too");
@@ -89,24 +78,13 @@ fn probe(given: &schema::Health, reporter: &Reporter<'_>) -> ProbePlan {
         return ProbePlan::Tcp;
     };
     let default_statuses = StatusSet::from_ranges(&[(200, 299)]);
-    let expect = policy::statuses(
-        "expect",
-        &http.expect,
-        reporter,
-        "leave the key away for 200-299",
-    );
-    let Some(expect) = expect
-        .given()
-        .map(|given| given.value.clone())
-        .or(default_statuses)
-    else {
+    let expect =
+        policy::statuses("expect", &http.expect, reporter, "leave the key away for 200-299");
+    let Some(expect) = expect.given().map(|given| given.value.clone()).or(default_statuses) else {
         return ProbePlan::Tcp;
     };
     ProbePlan::Http {
-        path: http
-            .path
-            .parse(reporter, |text| name::request_path(text))
-            .or("/".into()),
+        path: http.path.parse(reporter, |text| name::request_path(text)).or("/".into()),
         expect,
         port: http
             .port

@@ -27,10 +27,7 @@ impl Routes<'_> {
         let mut first = HashMap::new();
         let mut plans = Vec::new();
         for route in list.value.iter().filter_map(Field::given) {
-            let host = route
-                .value
-                .host
-                .parse(self.reporter, |text| name::host_pattern(text));
+            let host = route.value.host.parse(self.reporter, |text| name::host_pattern(text));
             let path = self.path(&route.value.path);
             let action = self.action(route);
             let (Some(host), Some(path)) = (host_or_any(host), path) else {
@@ -47,12 +44,7 @@ impl Routes<'_> {
             }
             first.insert(name.clone(), route.span);
             if let Some(action) = action {
-                let plan = RoutePlan {
-                    name,
-                    host,
-                    path,
-                    action,
-                };
+                let plan = RoutePlan { name, host, path, action };
                 plans.push((plan, route.span));
             }
         }
@@ -68,19 +60,16 @@ impl Routes<'_> {
         };
         let table = match &pattern.value {
             OrTable::Text(text) => {
-                let parsed = field.parse(self.reporter, |_| {
-                    name::path_pattern(text, PathPattern::prefix)
-                });
+                let parsed =
+                    field.parse(self.reporter, |_| name::path_pattern(text, PathPattern::prefix));
                 return parsed.given().map(|given| given.value.clone());
             }
             OrTable::Table(table) => table,
         };
-        let exact = table.exact.parse(self.reporter, |text| {
-            name::path_pattern(text, PathPattern::exact)
-        });
-        let regex = table.regex.parse(self.reporter, |text| {
-            name::path_pattern(text, PathPattern::regex)
-        });
+        let exact =
+            table.exact.parse(self.reporter, |text| name::path_pattern(text, PathPattern::exact));
+        let regex =
+            table.regex.parse(self.reporter, |text| name::path_pattern(text, PathPattern::regex));
         match (exact, regex) {
             (Field::Missing, Field::Missing) => {
                 let problem = Problem::new(
@@ -99,8 +88,7 @@ impl Routes<'_> {
             (Field::Given(_), Field::Given(_)) => {
                 let problem =
                     Problem::new("`exact` and `regex` exclude each other", "both are given");
-                self.reporter
-                    .error(pattern.span, problem.help("make two routes of it"));
+                self.reporter.error(pattern.span, problem.help("make two routes of it"));
                 None
             }
             _ => None,
@@ -108,25 +96,21 @@ impl Routes<'_> {
     }
 
     fn action(&self, route: &Given<schema::Route>) -> Option<Action> {
-        let Given {
-            value: schema,
-            span,
-        } = route;
+        let Given { value: schema, span } = route;
         let overrides = policy::overrides(&schema.retry, self.reporter);
         let request = match schema.timeouts.value() {
-            Some(timeouts) => timeouts
-                .request
-                .parse(self.reporter, |text| duration::parse("request", text)),
+            Some(timeouts) => {
+                timeouts.request.parse(self.reporter, |text| duration::parse("request", text))
+            }
             None => Field::Missing,
         };
         if !self.one_action(schema, *span) {
             return None;
         }
         if !schema.redirect.is_missing() {
-            for (what, at) in [
-                ("timeouts", place(&schema.timeouts)),
-                ("retry", place(&schema.retry)),
-            ] {
+            for (what, at) in
+                [("timeouts", place(&schema.timeouts)), ("retry", place(&schema.retry))]
+            {
                 if let Some(at) = at {
                     let label = "the gateway answers with the redirect itself";
                     let problem = Problem::new(format!("`{what}` has no effect here"), label);
@@ -147,12 +131,7 @@ impl Routes<'_> {
                 is_idle = Some(retry.clone());
             }
             let request_timeout = request.clone().or(pool.plan.timeouts.request);
-            Some(Target {
-                pool: index,
-                weight,
-                request_timeout,
-                retry,
-            })
+            Some(Target { pool: index, weight, request_timeout, retry })
         });
         let targets: Option<Vec<_>> = targets.collect();
         if let Some(retry) = is_idle {
@@ -166,17 +145,10 @@ impl Routes<'_> {
         let keys = [
             ("pool", schema.pool.is_missing(), place(&schema.pool)),
             ("split", schema.split.is_missing(), place(&schema.split)),
-            (
-                "redirect",
-                schema.redirect.is_missing(),
-                place(&schema.redirect),
-            ),
+            ("redirect", schema.redirect.is_missing(), place(&schema.redirect)),
         ];
         let present = keys.iter().filter(|(_, is_missing, _)| !is_missing).count();
-        let good: Vec<_> = keys
-            .iter()
-            .filter_map(|(key, _, at)| at.map(|at| (*key, at)))
-            .collect();
+        let good: Vec<_> = keys.iter().filter_map(|(key, _, at)| at.map(|at| (*key, at))).collect();
         match good.as_slice() {
             [(first, first_at), .., (last, last_at)] => {
                 let message = format!("`{first}` and `{last}` exclude each other");
@@ -188,8 +160,7 @@ impl Routes<'_> {
             [] if present == 0 => {
                 let label = "`pool`, `split` or `redirect` is missing";
                 let problem = Problem::new("the route leads nowhere", label);
-                self.reporter
-                    .error(span, problem.help("add `pool: NAME` to this route"));
+                self.reporter.error(span, problem.help("add `pool: NAME` to this route"));
             }
             _ => {}
         }
@@ -203,10 +174,8 @@ impl Routes<'_> {
             None => {
                 if self.catalog.complete {
                     let label = self.catalog.missing(name, !self.reporter.is_full());
-                    self.reporter.error(
-                        *span,
-                        Problem::new(format!("unknown pool {}", quote(name)), label),
-                    );
+                    self.reporter
+                        .error(*span, Problem::new(format!("unknown pool {}", quote(name)), label));
                 }
                 None
             }
@@ -216,20 +185,17 @@ impl Routes<'_> {
     fn split(&self, list: &Given<Vec<Field<schema::Share>>>) -> Option<Vec<(PoolIndex, Weight)>> {
         if list.value.is_empty() {
             let problem = Problem::new("`split` is empty", "no pool is listed");
-            self.reporter.error(
-                list.span,
-                problem.help("write `split: [ { pool: web, weight: 95 }, … ]`"),
-            );
+            self.reporter
+                .error(list.span, problem.help("write `split: [ { pool: web, weight: 95 }, … ]`"));
         }
         let mut first = HashMap::new();
         let mut shares = Vec::new();
         for entry in list.value.iter().filter_map(Field::given) {
             let Given { value: share, span } = entry;
             let help = "write `{ pool: web, weight: 95 }`";
-            for (key, is_missing) in [
-                ("pool", share.pool.is_missing()),
-                ("weight", share.weight.is_missing()),
-            ] {
+            for (key, is_missing) in
+                [("pool", share.pool.is_missing()), ("weight", share.weight.is_missing())]
+            {
                 if is_missing {
                     let message = format!("a share of `split` has no `{key}`");
                     self.reporter.error(
@@ -246,18 +212,13 @@ impl Routes<'_> {
                 continue;
             };
             if let Some(first) = first.insert(index, *span) {
-                let name = share
-                    .pool
-                    .value()
-                    .map(|name| quote(name))
-                    .unwrap_or_default();
+                let name = share.pool.value().map(|name| quote(name)).unwrap_or_default();
                 let problem = Problem::new(
                     format!("pool {name} is listed twice in one `split`"),
                     "again here",
                 )
                 .related(first, "first here");
-                self.reporter
-                    .error(*span, problem.help("keep one, with the sum of the weights"));
+                self.reporter.error(*span, problem.help("keep one, with the sum of the weights"));
             }
             shares.push((index, weight));
         }
@@ -265,14 +226,10 @@ impl Routes<'_> {
     }
 
     fn redirect(&self, field: &Field<schema::Redirect>) -> Option<Action> {
-        let Given {
-            value: redirect,
-            span,
-        } = field.given()?;
+        let Given { value: redirect, span } = field.given()?;
         if redirect.to.is_missing() {
             let problem = Problem::new("the redirect has no `to`", "the key is missing here");
-            self.reporter
-                .error(*span, problem.help("write `redirect: { to: /new/ }`"));
+            self.reporter.error(*span, problem.help("write `redirect: { to: /new/ }`"));
         }
         let statuses = [301, 302, 303, 307, 308].map(|status| (status, status));
         let status = redirect.status.parse(self.reporter, |value| {
@@ -281,14 +238,9 @@ impl Routes<'_> {
                     .help("308 and 301 are permanent, 307 and 302 temporary; 303 turns every method into GET")
             })
         });
-        let to = redirect
-            .to
-            .parse(self.reporter, |text| name::redirect_target(text));
+        let to = redirect.to.parse(self.reporter, |text| name::redirect_target(text));
         let to = to.given()?.value.clone();
-        Some(Action::Redirect(Redirect {
-            to,
-            status: status.or(308),
-        }))
+        Some(Action::Redirect(Redirect { to, status: status.or(308) }))
     }
 }
 

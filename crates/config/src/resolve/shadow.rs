@@ -75,12 +75,8 @@ pub(super) fn warn(routes: &[(RoutePlan, Span)], reporter: &Reporter<'_>) {
             .collect();
         for route in routes.iter().filter(|route| route.turn != Turn::Exact) {
             let covers = |other: &&&Known| covers(&other.paths, &route.paths);
-            let earlier = expressions
-                .iter()
-                .take_while(|other| other.turn < route.turn);
-            let first = exact
-                .get(&route.paths)
-                .or_else(|| earlier.clone().find(covers));
+            let earlier = expressions.iter().take_while(|other| other.turn < route.turn);
+            let first = exact.get(&route.paths).or_else(|| earlier.clone().find(covers));
             if let Some(first) = first {
                 tell(route, first, reporter);
             }
@@ -97,14 +93,8 @@ fn tell(route: &Known, first: &Known, reporter: &Reporter<'_>) {
         _ => "the longer expression goes first; make it match less, or remove this route",
     };
     let label = format!("{} takes all of its requests first", quote(&first.name));
-    let problem = Problem::new(
-        format!("route {} is never taken", quote(&route.name)),
-        label,
-    );
-    reporter.warn(
-        route.span,
-        problem.related(first.span, "this one").help(help),
-    );
+    let problem = Problem::new(format!("route {} is never taken", quote(&route.name)), label);
+    reporter.warn(route.span, problem.related(first.span, "this one").help(help));
 }
 
 /// `None` where it takes more than a look to tell the paths.

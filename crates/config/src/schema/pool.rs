@@ -67,7 +67,9 @@ pub(crate) struct TcpProbe {}
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Timeouts {
     pub(crate) connect: Field<String>,
-    pub(crate) read: Field<String>,
+    pub(crate) first_byte: Field<String>,
+    pub(crate) idle: Field<String>,
+    pub(crate) tunnel: Field<String>,
     pub(crate) write: Field<String>,
     pub(crate) keepalive: Field<String>,
     pub(crate) request: Field<String>,

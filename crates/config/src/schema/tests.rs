@@ -17,9 +17,7 @@ type Rows = BTreeMap<String, String>;
 
 /// The rows of the sections on the main file and on a pool's file; the cell of this column.
 fn rows(document: &str, column: usize) -> [Rows; 2] {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../docs")
-        .join(document);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(document);
     let text = std::fs::read_to_string(path).unwrap();
     ["## The main file", "## A pool's file"].map(|heading| {
         let section = text.split(heading).nth(1).unwrap();
@@ -42,9 +40,7 @@ fn effective(main: &str, pool: &str) -> [Value; 2] {
     let pool = format!("endpoints: [ 127.0.0.1:9001 ]\n{pool}");
     let loaded = crate::parse_str(("x.yaml", &main), &[("web.yaml", &pool)], &|_: &str| None);
     let printed = loaded.unwrap().effective();
-    let documents = printed
-        .split("\n---\n")
-        .map(|text| serde_yaml::from_str(text).unwrap());
+    let documents = printed.split("\n---\n").map(|text| serde_yaml::from_str(text).unwrap());
     documents.collect::<Vec<_>>().try_into().unwrap()
 }
 
@@ -53,15 +49,9 @@ fn at<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
     let mut found = vec![value];
     for part in path.split('.') {
         let key = part.trim_end_matches("[]");
-        found = found
-            .into_iter()
-            .filter_map(|value| value.get(key))
-            .collect();
+        found = found.into_iter().filter_map(|value| value.get(key)).collect();
         if key != part {
-            found = found
-                .into_iter()
-                .flat_map(|list| list.as_sequence().unwrap())
-                .collect();
+            found = found.into_iter().flat_map(|list| list.as_sequence().unwrap()).collect();
         }
     }
     found
@@ -69,9 +59,7 @@ fn at<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
 
 /// What is wrong with the default that a document gives.
 fn wrong(key: &str, cell: &str, silent: &Value, opened: &Value) -> Option<String> {
-    let default = cell
-        .strip_prefix('`')
-        .and_then(|cell| cell.strip_suffix('`'));
+    let default = cell.strip_prefix('`').and_then(|cell| cell.strip_suffix('`'));
     let (silent, opened) = (at(silent, key), at(opened, key));
     let is_right = match (default, cell) {
         (Some(default), _) => {
@@ -92,11 +80,7 @@ fn the_reference_has_every_key_of_the_schema_and_no_other() {
     let schema = [keys::of::<Gateway>(), keys::of::<Pool>()];
     for (rows, mut keys) in rows("CONFIGURATION.md", 2).into_iter().zip(schema) {
         keys.sort();
-        assert_eq!(
-            rows.into_keys().collect::<Vec<_>>(),
-            keys,
-            "left: the document"
-        );
+        assert_eq!(rows.into_keys().collect::<Vec<_>>(), keys, "left: the document");
     }
 }
 
@@ -110,9 +94,7 @@ fn the_documents_give_the_defaults_of_the_plan() {
     let documents = [rows("CONFIGURATION.md", 2), rows("DEFAULTS.md", 1)];
     for sections in &documents {
         for ((rows, silent), opened) in sections.iter().zip(&silent).zip(&opened) {
-            let wrong = rows
-                .iter()
-                .filter_map(|(key, cell)| wrong(key, cell, silent, opened));
+            let wrong = rows.iter().filter_map(|(key, cell)| wrong(key, cell, silent, opened));
             let wrong: Vec<_> = wrong.collect();
             assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         }
@@ -120,12 +102,7 @@ fn the_documents_give_the_defaults_of_the_plan() {
     let [reference, argued] = documents;
     for (reference, argued) in reference.iter().zip(&argued) {
         let defaults = reference.iter().filter(|(_, cell)| cell.starts_with('`'));
-        let unargued: Vec<_> = defaults
-            .filter(|(key, _)| !argued.contains_key(*key))
-            .collect();
-        assert!(
-            unargued.is_empty(),
-            "DEFAULTS.md gives no reason for {unargued:?}"
-        );
+        let unargued: Vec<_> = defaults.filter(|(key, _)| !argued.contains_key(*key)).collect();
+        assert!(unargued.is_empty(), "DEFAULTS.md gives no reason for {unargued:?}");
     }
 }

@@ -65,29 +65,24 @@ fn refused(owner: Owner, text: &str) -> Problem {
         Owner::Endpoint => "10.0.1.11:8080",
     };
     if text.contains("://") || text.contains('/') {
-        return problem("an address has no scheme and no path").help(format!(
-            "write IP:PORT, for example `{example}`; TLS is set by `tls`"
-        ));
+        return problem("an address has no scheme and no path")
+            .help(format!("write IP:PORT, for example `{example}`; TLS is set by `tls`"));
     }
     if let Ok(ip) = text.parse::<IpAddr>() {
-        if let Some((host, port)) = text
-            .rsplit_once(':')
-            .filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())
+        if let Some((host, port)) =
+            text.rsplit_once(':').filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())
             && is_digits(port)
         {
             return in_brackets(host, port);
         }
-        return problem("the port is missing").help(format!(
-            "write {}",
-            quote(&SocketAddr::new(ip, 8080).to_string())
-        ));
+        return problem("the port is missing")
+            .help(format!("write {}", quote(&SocketAddr::new(ip, 8080).to_string())));
     }
     if is_digits(text) {
         let help = match owner {
-            Owner::Listener => format!(
-                "to listen on every interface, write {}",
-                quote(&format!("0.0.0.0:{text}"))
-            ),
+            Owner::Listener => {
+                format!("to listen on every interface, write {}", quote(&format!("0.0.0.0:{text}")))
+            }
             Owner::Endpoint => format!("write IP:PORT, for example `{example}`"),
         };
         return problem("a number alone").help(help);
@@ -96,22 +91,17 @@ fn refused(owner: Owner, text: &str) -> Problem {
         return name(owner, text, &problem);
     };
     if !is_digits(port) || port.parse::<u16>().is_err() {
-        let problem = Problem::new(
-            format!("{} is no port", quote(port)),
-            "ports are 1 to 65535",
-        );
+        let problem = Problem::new(format!("{} is no port", quote(port)), "ports are 1 to 65535");
         return problem.help(format!("write IP:PORT, for example `{example}`"));
     }
     if host.is_empty() {
         return problem("the IP address is missing").help(match owner {
-            Owner::Listener => format!(
-                "for every interface, write {}",
-                quote(&format!("0.0.0.0:{port}"))
-            ),
-            Owner::Endpoint => format!(
-                "for this machine, write {}",
-                quote(&format!("127.0.0.1:{port}"))
-            ),
+            Owner::Listener => {
+                format!("for every interface, write {}", quote(&format!("0.0.0.0:{port}")))
+            }
+            Owner::Endpoint => {
+                format!("for this machine, write {}", quote(&format!("127.0.0.1:{port}")))
+            }
         });
     }
     if host.parse::<Ipv6Addr>().is_ok() {
@@ -120,10 +110,7 @@ fn refused(owner: Owner, text: &str) -> Problem {
     if host.starts_with('[') || host.contains(':') {
         return problem("no valid IPv6 address").help("write for example `[2001:db8::11]:8080`");
     }
-    if host
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.')
-    {
+    if host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return problem("no valid IPv4 address")
             .help("an IPv4 address is four numbers from 0 to 255, without leading zeros");
     }

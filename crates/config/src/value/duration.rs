@@ -11,12 +11,8 @@ use crate::diagnostic::{Problem, quote};
 /// The longest.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// From the largest to the smallest, in nanoseconds.
-const UNITS: &[(&str, u128)] = &[
-    ("h", 3_600_000_000_000),
-    ("m", 60_000_000_000),
-    ("s", 1_000_000_000),
-    ("ms", 1_000_000),
-];
+const UNITS: &[(&str, u128)] =
+    &[("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
 
 /// A duration longer than zero.
 pub(crate) fn parse(what: &str, text: &str) -> Result<Duration, Problem> {
@@ -33,16 +29,9 @@ pub(crate) fn parse(what: &str, text: &str) -> Result<Duration, Problem> {
 pub(crate) fn parse_or_zero(what: &str, text: &str) -> Result<Duration, Problem> {
     let trimmed = text.trim();
     if trimmed.starts_with('-') {
-        return Err(Problem::new(
-            format!("`{what}` cannot be negative"),
-            "this is below zero",
-        ));
+        return Err(Problem::new(format!("`{what}` cannot be negative"), "this is below zero"));
     }
-    if !trimmed.is_empty()
-        && trimmed
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
-    {
+    if !trimmed.is_empty() && trimmed.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         let message = format!("`{what}` has no unit");
         let help = format!(
             "write {} for seconds, or {} for milliseconds",
@@ -55,13 +44,9 @@ pub(crate) fn parse_or_zero(what: &str, text: &str) -> Result<Duration, Problem>
     let mut total: u128 = 0;
     let mut rest = trimmed;
     while !rest.is_empty() || total == 0 && rest.len() == trimmed.len() {
-        let number_end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(number_end);
-        let unit_end = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
+        let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_end);
         if number.is_empty() {
             return Err(malformed(what, text, "no number"));
@@ -80,10 +65,7 @@ pub(crate) fn parse_or_zero(what: &str, text: &str) -> Result<Duration, Problem>
     }
     match u64::try_from(total).map(Duration::from_nanos) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
-        _ => Err(Problem::new(
-            format!("`{what}` is longer than 24h"),
-            "the longest is `24h`",
-        )),
+        _ => Err(Problem::new(format!("`{what}` is longer than 24h"), "the longest is `24h`")),
     }
 }
 
@@ -94,11 +76,7 @@ pub(crate) fn display(duration: Duration) -> String {
     for (name, unit) in UNITS {
         let whole = nanos / unit;
         nanos %= unit;
-        let fraction = if *name == "ms" {
-            std::mem::take(&mut nanos)
-        } else {
-            0
-        };
+        let fraction = if *name == "ms" { std::mem::take(&mut nanos) } else { 0 };
         if fraction > 0 {
             let digits = format!("{fraction:06}");
             text.push_str(&format!("{whole}.{}{name}", digits.trim_end_matches('0')));
@@ -128,11 +106,8 @@ fn fixed(number: &str) -> Option<u128> {
 }
 
 fn malformed(what: &str, text: &str, label: &str) -> Problem {
-    Problem::new(
-        format!("`{what}` is {}, which is no duration", quote(text)),
-        label,
-    )
-    .help("a duration is a number with a unit (ms, s, m, h): `500ms`, `2s`, `1m30s`")
+    Problem::new(format!("`{what}` is {}, which is no duration", quote(text)), label)
+        .help("a duration is a number with a unit (ms, s, m, h): `500ms`, `2s`, `1m30s`")
 }
 
 #[cfg(test)]
@@ -151,11 +126,7 @@ mod tests {
             ("24h", 86_400_000),
             ("0.5h1ms", 1_800_001),
         ] {
-            assert_eq!(
-                parse("x", text).unwrap(),
-                Duration::from_millis(millis),
-                "{text}"
-            );
+            assert_eq!(parse("x", text).unwrap(), Duration::from_millis(millis), "{text}");
         }
         assert_eq!(parse_or_zero("x", "0s").unwrap(), Duration::ZERO);
     }

@@ -68,17 +68,13 @@ pub(crate) fn request_path(text: &str) -> Result<Arc<str>, Problem> {
     } else {
         return Ok(text.into());
     };
-    Err(
-        Problem::new(format!("{} is no path to ask for", quote(text)), label)
-            .help("write for example `/healthz`"),
-    )
+    Err(Problem::new(format!("{} is no path to ask for", quote(text)), label)
+        .help("write for example `/healthz`"))
 }
 
 /// The target of a redirect. A query is refused: the request's own is kept, and there can be one only.
 pub(crate) fn redirect_target(text: &str) -> Result<Arc<str>, Problem> {
-    let authority = text
-        .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"));
+    let authority = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let label = if text.starts_with("//") {
         "`//` would begin a host"
     } else if !text.starts_with('/') && authority.is_none() {

@@ -25,9 +25,7 @@ pub(crate) fn range(what: &str, text: &str) -> Result<(u16, u16), Problem> {
 fn code(text: &str) -> Option<u16> {
     let text = text.trim();
     let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse()
-        .ok()
-        .filter(|code| is_code && (100..=599).contains(code))
+    text.parse().ok().filter(|code| is_code && (100..=599).contains(code))
 }
 
 #[cfg(test)]
@@ -38,18 +36,9 @@ mod tests {
     fn codes_and_ranges_are_read_and_nothing_else() {
         assert_eq!(range("x", "200"), Ok((200, 200)));
         assert_eq!(range("x", "200-299"), Ok((200, 299)));
-        for text in [
-            "",
-            "2xx",
-            "99",
-            "600",
-            "299-200",
-            "200-",
-            "-200",
-            "200,201",
-            "+200",
-            "200-299-300",
-        ] {
+        for text in
+            ["", "2xx", "99", "600", "299-200", "200-", "-200", "200,201", "+200", "200-299-300"]
+        {
             assert!(range("x", text).is_err(), "{text}");
         }
     }

@@ -18,9 +18,7 @@ fn unset(_: &str) -> Option<String> {
 fn documents(stream: &str) -> Vec<(&str, &str)> {
     let name = |text: &str| text.lines().next().unwrap().len();
     let documents = stream.split("\n---\n");
-    documents
-        .map(|text| (text[..name(text)].strip_prefix("# ").unwrap(), text))
-        .collect()
+    documents.map(|text| (text[..name(text)].strip_prefix("# ").unwrap(), text)).collect()
 }
 
 fn again(stream: &str) -> Loaded {
@@ -33,11 +31,7 @@ fn again(stream: &str) -> Loaded {
 fn holds(loaded: &Loaded) {
     let printed = loaded.effective();
     let reloaded = again(&printed);
-    assert_eq!(
-        format!("{:#?}", reloaded.plan),
-        format!("{:#?}", loaded.plan),
-        "{printed}"
-    );
+    assert_eq!(format!("{:#?}", reloaded.plan), format!("{:#?}", loaded.plan), "{printed}");
     assert_eq!(reloaded.effective(), printed);
     let documents =
         serde_yaml::Deserializer::from_str(&printed).map(serde_yaml::Value::deserialize);
@@ -46,9 +40,7 @@ fn holds(loaded: &Loaded) {
 }
 
 fn conf(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../conf")
-        .join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conf").join(file)
 }
 
 #[test]
@@ -121,7 +113,9 @@ health:
   concurrency: 64
 timeouts:
   connect: 2s
-  read: 30s
+  first_byte: 30s
+  idle: 1m
+  tunnel: 1h
   write: 30s
   keepalive: 4s
   request: 55s
@@ -143,7 +137,7 @@ fn shares_that_disagree_keep_their_pools_values() {
     let pools = [
         (
             "pools/a.yaml",
-            "endpoints: [ 10.0.0.1:80 ]\ntimeouts: { request: 10s, read: 5s }\nretry: { attempts: 2 }\n",
+            "endpoints: [ 10.0.0.1:80 ]\ntimeouts: { request: 10s, first_byte: 5s }\nretry: { attempts: 2 }\n",
         ),
         ("pools/b.yaml", "endpoints: [ 10.0.0.2:80 ]\n"),
     ];
@@ -151,10 +145,7 @@ fn shares_that_disagree_keep_their_pools_values() {
     holds(&loaded);
     let printed = loaded.effective();
     let route = documents(&printed)[0].1.split("routes:").nth(1).unwrap();
-    assert!(
-        !route.contains("request:") && !route.contains("attempts:"),
-        "{route}"
-    );
+    assert!(!route.contains("request:") && !route.contains("attempts:"), "{route}");
     assert!(route.contains("- '503'"), "{route}");
 }
 
@@ -184,10 +175,7 @@ fn texts_that_look_like_something_else_stay_texts() {
         let main = format!(
             "listeners: [ \"[::1]:8080\" ]\npools: pools/*.yaml\naccess_log: {{ file: {text} }}\nroutes:\n  - {{ host: 'off', path: {{ regex: {text} }}, pool: 'null' }}\n"
         );
-        let pools = [(
-            "pools/null.yaml",
-            "endpoints: [ 127.0.0.1:9001 ]\nhost: '010'\n",
-        )];
+        let pools = [("pools/null.yaml", "endpoints: [ 127.0.0.1:9001 ]\nhost: '010'\n")];
         holds(
             &parse_str(("switchback.yaml", &main), &pools, &unset)
                 .unwrap_or_else(|d| panic!("{d}")),

@@ -12,21 +12,10 @@ type Text = BoxedStrategy<String>;
 pub(crate) fn main() -> impl Strategy<Value = String> {
     let routes = (1usize..6).prop_flat_map(|count| (0..count).map(route).collect::<Vec<_>>());
     let networks = word(&["[]", "[10.0.0.0/8, 192.0.2.1, '2001:db8::/32']"]);
-    let log = word(&[
-        "stdout",
-        "off",
-        "{ file: logs/a.log }",
-        "{ file: '/$${x}' }",
-    ]);
-    let drain = some(vec![
-        ("delay", word(&["0s", "5s", "2m"])),
-        ("timeout", time()),
-    ]);
+    let log = word(&["stdout", "off", "{ file: logs/a.log }", "{ file: '/$${x}' }"]);
+    let drain = some(vec![("delay", word(&["0s", "5s", "2m"])), ("timeout", time())]);
     let rest = some(vec![
-        (
-            "admin",
-            word(&["{ address: 0.0.0.0:1 }", "{ address: '[::]:9901' }"]),
-        ),
+        ("admin", word(&["{ address: 0.0.0.0:1 }", "{ address: '[::]:9901' }"])),
         ("trusted_proxies", networks),
         ("access_log", log),
         ("drain", braced(drain)),
@@ -43,7 +32,8 @@ pub(crate) fn main() -> impl Strategy<Value = String> {
 pub(crate) fn pool() -> impl Strategy<Value = String> {
     let endpoints =
         (1usize..5).prop_flat_map(|count| (1..=count).map(endpoint).collect::<Vec<_>>());
-    let limits = ["connect", "read", "write", "keepalive", "request"].map(|key| (key, time()));
+    let limits = ["connect", "first_byte", "idle", "tunnel", "write", "keepalive", "request"]
+        .map(|key| (key, time()));
     let rest = some(vec![
         ("balance", word(&["round_robin", "least_requests"])),
         ("host", word(&["Web.internal", "'[::1]'", "'10'"])),
@@ -59,10 +49,7 @@ pub(crate) fn pool() -> impl Strategy<Value = String> {
 }
 
 fn endpoint(at: usize) -> Text {
-    let keys = some(vec![
-        ("weight", number(1..=1000)),
-        ("tier", number(0..=255)),
-    ]);
+    let keys = some(vec![("weight", number(1..=1000)), ("tier", number(0..=255))]);
     prop_oneof![
         Just(format!("10.0.0.{at}:80, ")),
         keys.prop_map(move |keys| format!("{{ address: '[2001:db8::{at}]:80', {keys} }}, ")),
@@ -88,11 +75,7 @@ fn health() -> Text {
         ("fall", number(1..=1000)),
         ("concurrency", number(1..=10_000)),
     ]);
-    braced(
-        (probe, keys)
-            .prop_map(|(probe, keys)| probe + &keys)
-            .boxed(),
-    )
+    braced((probe, keys).prop_map(|(probe, keys)| probe + &keys).boxed())
 }
 
 fn retry() -> Text {
@@ -108,12 +91,7 @@ fn retry() -> Text {
 
 /// The route at this place of the list; its path is no other route's.
 fn route(at: usize) -> Text {
-    let host = word(&[
-        "",
-        "host: '*', ",
-        "host: '*.example.com', ",
-        "host: Shop.example.com., ",
-    ]);
+    let host = word(&["", "host: '*', ", "host: '*.example.com', ", "host: Shop.example.com., "]);
     let path = select(vec![
         format!("/{at}"),
         format!("/{at}//"),
@@ -121,10 +99,8 @@ fn route(at: usize) -> Text {
         format!("{{ regex: '^/{at}[a-z]{{2}}\\.x$' }}"),
         format!("{{ regex: '[{at}$${{]' }}"),
     ]);
-    let redirect = word(&[
-        "redirect: { to: /new/, status: 301 }",
-        "redirect: { to: 'https://a.b/$$$${c}' }",
-    ]);
+    let redirect =
+        word(&["redirect: { to: /new/, status: 301 }", "redirect: { to: 'https://a.b/$$$${c}' }"]);
     let action = prop_oneof![4 => forward(), 1 => redirect];
     (host, path, action)
         .prop_map(|(host, path, action)| format!("{{ {host}path: {path}, {action} }}, "))
@@ -140,18 +116,14 @@ fn forward() -> Text {
     let pools = prop_oneof![word(&["pool: a", "pool: b"]), two, one];
     let request = time().prop_map(|time| format!("{{ request: {time} }}"));
     let overrides = some(vec![("timeouts", request.boxed()), ("retry", retry())]);
-    (pools, overrides)
-        .prop_map(|(pools, overrides)| format!("{pools}, {overrides}"))
-        .boxed()
+    (pools, overrides).prop_map(|(pools, overrides)| format!("{pools}, {overrides}")).boxed()
 }
 
 /// `key: value, ` for some of these.
 fn some(keys: Vec<(&'static str, Text)>) -> Text {
-    let pairs = keys.into_iter().map(|(key, value)| {
-        value
-            .prop_map(move |value| format!("{key}: {value}, "))
-            .boxed()
-    });
+    let pairs = keys
+        .into_iter()
+        .map(|(key, value)| value.prop_map(move |value| format!("{key}: {value}, ")).boxed());
     let pairs: Vec<_> = pairs.collect();
     let count = pairs.len();
     subsequence(pairs, 0..=count)
@@ -174,9 +146,5 @@ fn number(range: std::ops::RangeInclusive<u32>) -> Text {
 
 fn time() -> Text {
     let millis = (1u64..86_400_000).prop_map(|millis| format!("{millis}ms"));
-    prop_oneof![
-        word(&["500ms", "2s", "1m30s", "1.5h", "24h", "0.25ms"]),
-        millis
-    ]
-    .boxed()
+    prop_oneof![word(&["500ms", "2s", "1m30s", "1.5h", "24h", "0.25ms"]), millis].boxed()
 }

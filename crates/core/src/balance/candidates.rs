@@ -11,6 +11,8 @@ use crate::plan::Weight;
 pub(crate) struct Candidates {
     /// One for each weight; none is empty.
     pub(super) classes: Vec<Class>,
+    /// What all weigh together.
+    pub(super) total: i64,
 }
 
 /// The endpoints of one weight.
@@ -46,26 +48,18 @@ impl Class {
 
 impl Candidates {
     pub(crate) fn insert(&mut self, endpoint: EndpointIndex, weight: Weight) {
-        let class = match self
-            .classes
-            .iter_mut()
-            .position(|class| class.weight == weight)
-        {
+        let class = match self.classes.iter_mut().position(|class| class.weight == weight) {
             Some(at) => &mut self.classes[at],
             None => {
                 let members = Vec::with_capacity(1);
-                self.classes.push(Class {
-                    weight,
-                    members,
-                    cursor: 0,
-                    credit: 0,
-                });
+                self.classes.push(Class { weight, members, cursor: 0, credit: 0 });
                 let last = self.classes.len() - 1;
                 &mut self.classes[last]
             }
         };
         if let Err(at) = class.members.binary_search(&endpoint) {
             class.members.insert(at, endpoint);
+            self.total += i64::from(weight.value());
             if at < class.cursor {
                 class.cursor += 1;
             }
@@ -79,6 +73,7 @@ impl Candidates {
         let class = &mut self.classes[position];
         if let Ok(at) = class.members.binary_search(&endpoint) {
             class.members.remove(at);
+            self.total -= i64::from(weight.value());
             if at < class.cursor || class.cursor == class.members.len() {
                 class.cursor = class.cursor.saturating_sub(1);
             }
@@ -94,22 +89,17 @@ impl Candidates {
 
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn members(&self) -> impl Iterator<Item = EndpointIndex> {
-        self.classes
-            .iter()
-            .flat_map(|class| class.members.iter().copied())
+        self.classes.iter().flat_map(|class| class.members.iter().copied())
     }
 
     /// One at random, by weight.
     pub(super) fn draw(&self, rng: &mut impl RngCore) -> Option<EndpointIndex> {
-        let total: i64 = self.classes.iter().map(Class::share).sum();
-        let mut at = below(total, rng)?;
+        let mut at = below(self.total, rng)?;
         for class in &self.classes {
             let share = class.share();
             if at < share {
                 let position = at / i64::from(class.weight.value());
-                return usize::try_from(position)
-                    .ok()
-                    .map(|member| class.members[member]);
+                return usize::try_from(position).ok().map(|member| class.members[member]);
             }
             at -= share;
         }
@@ -125,15 +115,13 @@ impl Candidates {
     ) -> Option<EndpointIndex> {
         let classes = self.classes.len();
         let first = usize::try_from(below(i64::try_from(classes).ok()?, rng)?).ok()?;
-        (0..classes)
-            .map(|offset| &self.classes[(first + offset) % classes])
-            .find_map(|class| {
-                let members = class.members.len();
-                let first = usize::try_from(below(i64::try_from(members).ok()?, rng)?).ok()?;
-                (0..members)
-                    .map(|offset| class.members[(first + offset) % members])
-                    .find(|&member| !tried.contains(member))
-            })
+        (0..classes).map(|offset| &self.classes[(first + offset) % classes]).find_map(|class| {
+            let members = class.members.len();
+            let first = usize::try_from(below(i64::try_from(members).ok()?, rng)?).ok()?;
+            (0..members)
+                .map(|offset| class.members[(first + offset) % members])
+                .find(|&member| !tried.contains(member))
+        })
     }
 }
 
@@ -157,9 +145,7 @@ mod tests {
             candidates.insert(EndpointIndex(n), Weight::ONE);
         }
         let next = |candidates: &mut Candidates| {
-            candidates.classes[0]
-                .next_untried(&none)
-                .map(|endpoint| endpoint.0)
+            candidates.classes[0].next_untried(&none).map(|endpoint| endpoint.0)
         };
         assert_eq!(next(&mut candidates), Some(0));
         candidates.insert(EndpointIndex(1), Weight::ONE);

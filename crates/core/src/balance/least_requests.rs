@@ -37,9 +37,5 @@ pub(crate) fn least_requests(
         u64::from(endpoints[endpoint.at()].in_flight)
             * u64::from(endpoints[other.at()].plan.weight.value())
     };
-    Some(if load(second, first) < load(first, second) {
-        second
-    } else {
-        first
-    })
+    Some(if load(second, first) < load(first, second) { second } else { first })
 }

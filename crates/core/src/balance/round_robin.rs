@@ -13,15 +13,13 @@ use crate::id::EndpointIndex;
 
 /// The next in turn that was not tried; `None` if all were.
 pub(crate) fn round_robin(candidates: &mut Candidates, tried: &Tried) -> Option<EndpointIndex> {
+    let total = candidates.total;
     let classes = &mut candidates.classes;
     if let [only] = classes.as_mut_slice() {
         return only.next_untried(tried);
     }
-    let mut total = 0;
     for class in classes.iter_mut() {
-        let share = class.share();
-        class.credit += share;
-        total += share;
+        class.credit += class.share();
     }
     let mut exhausted: SmallVec<[usize; 8]> = SmallVec::new();
     while exhausted.len() < classes.len() {
@@ -49,27 +47,20 @@ mod tests {
     fn candidates(weights: &[u16]) -> Candidates {
         let mut candidates = Candidates::default();
         for (n, &weight) in weights.iter().enumerate() {
-            candidates.insert(
-                EndpointIndex(u32::try_from(n).unwrap()),
-                Weight::new(weight).unwrap(),
-            );
+            candidates
+                .insert(EndpointIndex(u32::try_from(n).unwrap()), Weight::new(weight).unwrap());
         }
         candidates
     }
 
     fn turns(candidates: &mut Candidates, tried: &Tried, count: usize) -> Vec<u32> {
-        (0..count)
-            .map(|_| round_robin(candidates, tried).unwrap().0)
-            .collect()
+        (0..count).map(|_| round_robin(candidates, tried).unwrap().0).collect()
     }
 
     #[test]
     fn equals_take_turns() {
         let mut candidates = candidates(&[3, 3, 3]);
-        assert_eq!(
-            turns(&mut candidates, &Tried::default(), 6),
-            [0, 1, 2, 0, 1, 2]
-        );
+        assert_eq!(turns(&mut candidates, &Tried::default(), 6), [0, 1, 2, 0, 1, 2]);
     }
 
     #[test]

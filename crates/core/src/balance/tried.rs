@@ -73,11 +73,7 @@ mod tests {
             }
             assert_eq!(tried.len(), count as usize);
             for n in 0..count * 3 {
-                assert_eq!(
-                    tried.contains(EndpointIndex(n)),
-                    n % 3 == 0,
-                    "{n} of {count}"
-                );
+                assert_eq!(tried.contains(EndpointIndex(n)), n % 3 == 0, "{n} of {count}");
             }
         }
     }

@@ -23,11 +23,7 @@ pub struct Probes {
 impl Probes {
     /// Before the first probe: pending; healthy for good where there are none.
     pub fn new(probed: bool) -> Self {
-        let status = if probed {
-            Status::Pending
-        } else {
-            Status::Healthy
-        };
+        let status = if probed { Status::Pending } else { Status::Healthy };
         Self { status, against: 0 }
     }
 
@@ -44,11 +40,8 @@ impl Probes {
     /// Takes a result in; tells the status before, if it changed.
     pub fn observe(&mut self, pass: bool, rise: NonZeroU32, fall: NonZeroU32) -> Option<Status> {
         let before = self.status;
-        let (says, needed) = if pass {
-            (Status::Healthy, rise.get())
-        } else {
-            (Status::Failing, fall.get())
-        };
+        let (says, needed) =
+            if pass { (Status::Healthy, rise.get()) } else { (Status::Failing, fall.get()) };
         if before == says {
             self.against = 0;
             return None;
@@ -58,10 +51,7 @@ impl Probes {
         if !first_result && self.against < needed {
             return None;
         }
-        *self = Self {
-            status: says,
-            against: 0,
-        };
+        *self = Self { status: says, against: 0 };
         Some(before)
     }
 }

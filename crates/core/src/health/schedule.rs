@@ -27,11 +27,7 @@ pub fn first_probe_after(position: usize, count: usize, interval: Duration) -> D
 
 /// How long after the start of one probe the next begins.
 pub fn next_probe_after(interval: Duration, turning: bool, rng: &mut impl RngCore) -> Duration {
-    let base = if turning {
-        interval.min(FAST_INTERVAL)
-    } else {
-        interval
-    };
+    let base = if turning { interval.min(FAST_INTERVAL) } else { interval };
     let nanos = u64::try_from(base.as_nanos()).unwrap_or(u64::MAX);
     let span = nanos / 1000 * JITTER_PER_MILLE;
     let jitter = rng.next_u64() % (2 * span).max(1);
@@ -47,23 +43,16 @@ mod tests {
 
     #[test]
     fn a_small_pool_is_known_at_once() {
-        let starts: Vec<_> = (0..3)
-            .map(|n| first_probe_after(n, 3, Duration::from_secs(2)).as_millis())
-            .collect();
+        let starts: Vec<_> =
+            (0..3).map(|n| first_probe_after(n, 3, Duration::from_secs(2)).as_millis()).collect();
         assert_eq!(starts, [0, 20, 40]);
     }
 
     #[test]
     fn a_large_pool_is_spread_evenly_over_the_interval() {
         let interval = Duration::from_secs(2);
-        let starts: Vec<_> = (0..10_000)
-            .map(|n| first_probe_after(n, 10_000, interval))
-            .collect();
-        assert!(
-            starts
-                .windows(2)
-                .all(|pair| pair[1] - pair[0] == Duration::from_micros(200))
-        );
+        let starts: Vec<_> = (0..10_000).map(|n| first_probe_after(n, 10_000, interval)).collect();
+        assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == Duration::from_micros(200)));
         assert!(starts[9_999] < interval);
     }
 
@@ -71,14 +60,9 @@ mod tests {
     fn jitter_stays_within_a_fifth_and_is_centred() {
         let mut rng = SmallRng::seed_from_u64(7);
         let interval = Duration::from_secs(2);
-        let waits: Vec<_> = (0..10_000)
-            .map(|_| next_probe_after(interval, false, &mut rng))
-            .collect();
-        assert!(
-            waits
-                .iter()
-                .all(|wait| (1.6..2.4).contains(&wait.as_secs_f64()))
-        );
+        let waits: Vec<_> =
+            (0..10_000).map(|_| next_probe_after(interval, false, &mut rng)).collect();
+        assert!(waits.iter().all(|wait| (1.6..2.4).contains(&wait.as_secs_f64())));
         let mean = waits.iter().map(Duration::as_secs_f64).sum::<f64>() / 10_000.0;
         assert!((mean - 2.0).abs() < 0.01, "{mean}");
     }

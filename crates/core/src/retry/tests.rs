@@ -37,10 +37,7 @@ fn every_failure_of_an_endpoint_before_its_answer_is_repeated() {
 #[test]
 fn a_post_that_may_have_been_sent_is_never_repeated() {
     for outcome in Outcome::ALL {
-        let decision = decided(Situation {
-            repeatable: false,
-            ..failed(outcome)
-        });
+        let decision = decided(Situation { repeatable: false, ..failed(outcome) });
         let sent = outcome.meaning().sent != Sent::No;
         assert_eq!(decision == Decision::Retry, !sent, "{outcome:?}");
     }
@@ -48,10 +45,7 @@ fn a_post_that_may_have_been_sent_is_never_repeated() {
 
 #[test]
 fn what_was_never_sent_goes_round_the_whole_pool() {
-    let refused = Situation {
-        attempts_sent: 99,
-        ..failed(Outcome::ConnectionRefused)
-    };
+    let refused = Situation { attempts_sent: 99, ..failed(Outcome::ConnectionRefused) };
     assert_eq!(decided(refused), Decision::Retry);
 }
 
@@ -59,48 +53,12 @@ fn what_was_never_sent_goes_round_the_whole_pool() {
 fn each_rule_stops() {
     let closed = failed(Outcome::ClosedBeforeAnswer);
     for (situation, stop) in [
-        (
-            Situation {
-                answer_begun: true,
-                ..closed
-            },
-            Stop::AnswerBegun,
-        ),
-        (
-            Situation {
-                repeatable: false,
-                ..closed
-            },
-            Stop::NotIdempotent,
-        ),
-        (
-            Situation {
-                body_replayable: false,
-                ..closed
-            },
-            Stop::BodyNotReplayable,
-        ),
-        (
-            Situation {
-                attempts_sent: 3,
-                ..closed
-            },
-            Stop::AttemptsUsedUp,
-        ),
-        (
-            Situation {
-                endpoint_left: false,
-                ..closed
-            },
-            Stop::NoEndpointLeft,
-        ),
-        (
-            Situation {
-                time_left: false,
-                ..closed
-            },
-            Stop::Deadline,
-        ),
+        (Situation { answer_begun: true, ..closed }, Stop::AnswerBegun),
+        (Situation { repeatable: false, ..closed }, Stop::NotIdempotent),
+        (Situation { body_replayable: false, ..closed }, Stop::BodyNotReplayable),
+        (Situation { attempts_sent: 3, ..closed }, Stop::AttemptsUsedUp),
+        (Situation { endpoint_left: false, ..closed }, Stop::NoEndpointLeft),
+        (Situation { time_left: false, ..closed }, Stop::Deadline),
     ] {
         assert_eq!(decided(situation), Decision::Stop(stop));
     }
@@ -108,10 +66,7 @@ fn each_rule_stops() {
 
 #[test]
 fn switched_off_means_not_even_what_was_never_sent() {
-    let policy = RetryPolicy {
-        enabled: false,
-        ..RetryPolicy::default()
-    };
+    let policy = RetryPolicy { enabled: false, ..RetryPolicy::default() };
     let decision = decide(&policy, &failed(Outcome::ConnectionRefused));
     assert_eq!(decision, Decision::Stop(Stop::Off));
 }
@@ -119,14 +74,8 @@ fn switched_off_means_not_even_what_was_never_sent() {
 #[test]
 fn only_the_routes_word_makes_a_post_repeatable() {
     let default = RetryPolicy::default();
-    let trusting = RetryPolicy {
-        trust_idempotency_key: true,
-        ..RetryPolicy::default()
-    };
-    let all = RetryPolicy {
-        non_idempotent: true,
-        ..RetryPolicy::default()
-    };
+    let trusting = RetryPolicy { trust_idempotency_key: true, ..RetryPolicy::default() };
+    let all = RetryPolicy { non_idempotent: true, ..RetryPolicy::default() };
     assert!(!repeatable(&Method::POST, true, &default));
     assert!(!repeatable(&Method::POST, false, &trusting));
     assert!(repeatable(&Method::POST, true, &trusting));

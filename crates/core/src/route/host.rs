@@ -50,11 +50,7 @@ impl HostPattern {
         let name = name.strip_suffix('.').unwrap_or(name);
         validate(name, wildcard)?;
         let name: Arc<str> = name.to_ascii_lowercase().into();
-        Ok(if wildcard {
-            Self::Wildcard(name)
-        } else {
-            Self::Exact(name)
-        })
+        Ok(if wildcard { Self::Wildcard(name) } else { Self::Exact(name) })
     }
 }
 
@@ -131,14 +127,8 @@ mod tests {
     #[test]
     fn what_cannot_be_printed_is_escaped() {
         let said = |text| HostPattern::parse(text).unwrap_err().to_string();
-        assert_eq!(
-            said("a\u{1b}[2J"),
-            "`\\u{1b}` cannot be part of a host name"
-        );
-        assert_eq!(
-            said("a\u{202e}b"),
-            "`\\u{202e}` cannot be part of a host name"
-        );
+        assert_eq!(said("a\u{1b}[2J"), "`\\u{1b}` cannot be part of a host name");
+        assert_eq!(said("a\u{202e}b"), "`\\u{202e}` cannot be part of a host name");
         assert_eq!(said("shöp"), "`ö` cannot be part of a host name");
     }
 

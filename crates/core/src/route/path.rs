@@ -93,22 +93,10 @@ mod tests {
 
     #[test]
     fn what_is_no_path_says_why() {
-        assert!(matches!(
-            PathPattern::prefix("api"),
-            Err(PathPatternError::NoSlash)
-        ));
-        assert!(matches!(
-            PathPattern::exact("/a?b"),
-            Err(PathPatternError::Query('?'))
-        ));
-        assert!(matches!(
-            PathPattern::exact("/a b"),
-            Err(PathPatternError::Character)
-        ));
-        assert!(matches!(
-            PathPattern::regex("("),
-            Err(PathPatternError::Regex(_))
-        ));
+        assert!(matches!(PathPattern::prefix("api"), Err(PathPatternError::NoSlash)));
+        assert!(matches!(PathPattern::exact("/a?b"), Err(PathPatternError::Query('?'))));
+        assert!(matches!(PathPattern::exact("/a b"), Err(PathPatternError::Character)));
+        assert!(matches!(PathPattern::regex("("), Err(PathPatternError::Regex(_))));
     }
 
     #[test]

@@ -82,11 +82,7 @@ impl PathTable {
             PathPattern::Regex(regex) => {
                 let length = regex.as_str().len();
                 let shorter = |(other, _): &(Regex, usize)| other.as_str().len() < length;
-                let at = self
-                    .regex
-                    .iter()
-                    .position(shorter)
-                    .unwrap_or(self.regex.len());
+                let at = self.regex.iter().position(shorter).unwrap_or(self.regex.len());
                 self.regex.insert(at, (regex.clone(), position));
             }
         }
@@ -131,11 +127,7 @@ fn segments(prefix: &str) -> usize {
 /// The first `count` segments of `path`, each with the slash before it. What follows cannot be part
 /// of a prefix, so a target of eight thousand slashes costs no more than `/`.
 fn first_segments(path: &str, count: usize) -> &str {
-    let end = path
-        .bytes()
-        .enumerate()
-        .filter(|&(_, byte)| byte == b'/')
-        .nth(count);
+    let end = path.bytes().enumerate().filter(|&(_, byte)| byte == b'/').nth(count);
     end.map_or(path, |(at, _)| &path[..at])
 }
 

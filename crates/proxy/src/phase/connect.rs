@@ -13,13 +13,8 @@ pub(crate) fn established(ctx: &mut Ctx, reused: bool, digest: Option<&Digest>) 
     };
     let took = || {
         let layers = digest?.timing_digest.iter().flatten();
-        Some(
-            layers
-                .filter_map(|layer| layer.establishment_duration)
-                .sum(),
-        )
+        Some(layers.filter_map(|layer| layer.establishment_duration).sum())
     };
-    attempt.facts.connected = true;
     attempt.facts.reused = reused;
     attempt.facts.connect = if reused { Some(Duration::ZERO) } else { took() };
 }

@@ -1,7 +1,5 @@
 //! An attempt has failed: what it came to, whether another follows, and what the client gets if not.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::{FailToProxy, Session};
@@ -12,12 +10,9 @@ use switchback_runtime::Gateway;
 use switchback_telemetry::{Failure, Origin};
 
 use crate::ctx::Ctx;
+use crate::error::Circumstances;
 use crate::phase::response::RETRY_ON_STATUS;
 use crate::{answer, error};
-
-/// How long what a client is still sending is read after an error answer, so that the answer is not
-/// lost in the reset that unread bytes cause.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection could not be established.
 pub(crate) fn connecting(
@@ -27,7 +22,8 @@ pub(crate) fn connecting(
     mut error: Box<Error>,
 ) -> Box<Error> {
     let outcome = error::connecting(&error);
-    let retry = settle(gateway, session, ctx, outcome, &error);
+    let detail = error::detail(&error, outcome);
+    let retry = settle(gateway, session, ctx, outcome, detail);
     error.set_retry(retry);
     error
 }
@@ -46,8 +42,15 @@ pub(crate) fn proxying(
         error.set_retry(false);
         return error;
     };
-    let outcome = error::proxying(&error, &attempt.facts);
-    let retry = settle(gateway, session, ctx, outcome, &error);
+    let expired = ctx.watch.as_ref().is_some_and(|watch| watch.expired());
+    let circumstances = Circumstances { expired, answer_begun: answer_begun(session) };
+    let outcome = error::proxying(&error, &attempt.facts, circumstances);
+    let detail = match (expired, circumstances.answer_begun) {
+        (true, false) => "no header of an answer in time".to_owned(),
+        (true, true) => "silent for too long".to_owned(),
+        (false, _) => error::detail(&error, outcome),
+    };
+    let retry = settle(gateway, session, ctx, outcome, detail);
     error.set_retry(retry);
     error
 }
@@ -58,13 +61,18 @@ fn settle(
     session: &Session,
     ctx: &mut Ctx,
     outcome: Outcome,
-    error: &Error,
+    detail: String,
 ) -> bool {
+    if outcome == Outcome::Completed {
+        // An upgraded connection has come to its end; nothing is left to decide.
+        end_attempt(ctx, outcome, None, None);
+        return false;
+    }
     let decision = decide(gateway, session, ctx, outcome);
     if outcome != Outcome::ClientGone && decision != Decision::Retry {
         give_up(ctx, outcome, decision);
     }
-    end_attempt(ctx, outcome, decision, Some(error::detail(error, outcome)));
+    end_attempt(ctx, outcome, Some(decision), Some(detail));
     decision == Decision::Retry
 }
 
@@ -79,7 +87,7 @@ pub(crate) fn decide(
         return Decision::Stop(Stop::Final);
     };
     let sent = outcome.meaning().sent != Sent::No;
-    let decision = retry::decide(
+    retry::decide(
         &target.retry,
         &Situation {
             outcome,
@@ -88,30 +96,30 @@ pub(crate) fn decide(
             body_replayable: !session.as_ref().retry_buffer_truncated(),
             attempts_sent: forward.attempts_sent + u32::from(sent),
             endpoint_left: endpoint_left(ctx, outcome),
-            time_left: !gateway.clock.until(forward.deadline).is_zero(),
+            time_left: forward.deadline.is_none_or(|end| !gateway.clock.until(end).is_zero()),
         },
-    );
-    forward.pool.metrics.retry_decided(decision.as_str());
-    decision
+    )
 }
 
 /// Ends the attempt under way.
 pub(crate) fn end_attempt(
     ctx: &mut Ctx,
     outcome: Outcome,
-    decision: Decision,
+    decision: Option<Decision>,
     detail: Option<String>,
 ) {
-    let Some(attempt) = ctx.attempt.take() else {
-        return;
-    };
-    let endpoint = attempt.pick().endpoint;
+    let Some(attempt) = ctx.attempt.take() else { return };
+    let endpoint = attempt.endpoint();
     let mut record = attempt.end(outcome, detail);
-    record.decision = Some(decision.as_str());
-    ctx.attempts.push(record);
-    let Some(forward) = ctx.forward.as_mut() else {
-        return;
-    };
+    record.decision = decision.map(Decision::as_str);
+    ctx.attempted(record);
+    if let Some(watch) = &ctx.watch {
+        watch.off();
+    }
+    let Some(forward) = ctx.forward.as_mut() else { return };
+    if let Some(decision) = decision {
+        forward.pool.metrics.retry_decided(decision.as_str());
+    }
     if outcome.meaning().sent != Sent::No {
         forward.attempts_sent += 1;
     }
@@ -124,33 +132,17 @@ pub(crate) fn end_attempt(
 
 /// The gateway's own answer, where none has begun.
 pub(crate) async fn answer(session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
-    if ctx.failure.is_none() {
+    if ctx.failure.is_none() && !session.was_upgraded() {
         ctx.failure = Some(unexplained(error));
     }
-    let status = if answer_begun(session) {
-        None
-    } else {
-        ctx.status.or_else(|| status(error))
-    };
-    let reason = ctx
-        .failure
-        .as_ref()
-        .map_or(refusal::BAD_REQUEST, |failure| failure.reason);
+    let status = if answer_begun(session) { None } else { ctx.status.or_else(|| status(error)) };
+    let reason = ctx.failure.as_ref().map_or(refusal::BAD_REQUEST, |failure| failure.reason);
     if let Some(status) = status {
         session.set_keepalive(None);
         // A client that cannot be answered is gone; there is nobody left to tell.
-        let sent = answer::send(session, answer::error(status, reason, &ctx.id))
-            .await
-            .is_ok();
-        if sent && !session.as_mut().is_body_done() {
-            session.set_total_drain_timeout(Some(LINGER));
-            let _ = session.as_mut().drain_request_body().await;
-        }
+        let _ = answer::send(session, answer::error(status, reason, &ctx.id)).await;
     }
-    FailToProxy {
-        error_code: status.unwrap_or(0),
-        can_reuse_downstream: false,
-    }
+    FailToProxy { error_code: status.unwrap_or(0), can_reuse_downstream: false }
 }
 
 fn give_up(ctx: &mut Ctx, outcome: Outcome, decision: Decision) {
@@ -178,17 +170,14 @@ fn answer_begun(session: &Session) -> bool {
 
 /// Whether an endpoint is left once the attempt under way has ended with this outcome.
 fn endpoint_left(ctx: &Ctx, outcome: Outcome) -> bool {
-    let Some(forward) = ctx.forward.as_ref() else {
+    let (Some(forward), Some(attempt)) = (ctx.forward.as_ref(), ctx.attempt.as_ref()) else {
         return false;
     };
     if !retry::excludes_endpoint(outcome) {
         return true;
     }
-    let mut tried = forward.tried.clone();
-    if let Some(attempt) = ctx.attempt.as_ref() {
-        tried.insert(attempt.pick().endpoint);
-    }
-    forward.pool.has_untried(&tried)
+    let known = forward.tried.contains(attempt.endpoint());
+    forward.tried.len() + usize::from(!known) < forward.pool.plan.endpoints.len()
 }
 
 /// The failure of a request that no attempt explains: the client broke it, or we did.
@@ -201,12 +190,7 @@ fn unexplained(error: &Error) -> Failure {
         (ErrorSource::Downstream, _) => (refusal::BAD_REQUEST, Origin::Client),
         _ => (Outcome::Abandoned.meaning().reason, Origin::Gateway),
     };
-    Failure {
-        reason,
-        origin,
-        decision: None,
-        pool: None,
-    }
+    Failure { reason, origin, decision: None, pool: None }
 }
 
 /// The status for an error that no outcome explains; `None` if there is nobody to answer.

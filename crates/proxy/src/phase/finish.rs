@@ -1,111 +1,87 @@
 //! The request has ended: the last attempt, the metrics, and one line of the access log.
 
-use http::Version;
-use pingora_core::Error;
+use std::time::Duration;
+
+use http::header::EXPECT;
+use pingora_core::{Error, ErrorSource};
 use pingora_proxy::Session;
 use switchback_core::Outcome;
 use switchback_core::retry::{Decision, Stop};
 use switchback_runtime::Gateway;
-use switchback_telemetry::{AccessRecord, Failure, Origin, Text};
+use switchback_telemetry::{Failure, Origin};
 
 use crate::ctx::Ctx;
 
+/// How long what a client is still sending is read after its answer, so that the answer is not lost
+/// in the reset that unread bytes cause (RFC 9112, section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+
 /// Accounts for the request.
 pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error>, ctx: &mut Ctx) {
+    if let Some(watch) = &ctx.watch {
+        watch.off();
+    }
     end_last_attempt(error, ctx);
-    let status = session
-        .response_written()
-        .map(|answer| answer.status.as_u16());
-    let duration = gateway.clock.now() - ctx.began;
+    let status = session.response_written().map(|answer| answer.status.as_u16());
     let metrics = ctx.generation.route_metrics(ctx.route);
-    metrics.request_finished(status, duration);
-    if error.is_none() && ctx.failure.is_none() && ctx.attempts.len() > 1 {
-        metrics.request_rescued();
+    metrics.request_finished(status, gateway.clock.now() - ctx.began);
+    match &ctx.failure {
+        Some(failure) => {
+            let alternatives = failure.decision.is_some_and(alternatives);
+            gateway.metrics.client_error(failure.origin, alternatives, failure.reason);
+        }
+        None if ctx.attempts.len() > 1 => metrics.request_rescued(),
+        None => {}
     }
-    if let Some(failure) = &ctx.failure {
-        let alternatives = failure.decision.is_some_and(alternatives);
-        gateway
-            .metrics
-            .client_error(failure.origin, alternatives, failure.reason);
+    if let Some(record) = &mut ctx.record {
+        record.status = status;
+        record.bytes_in = session.as_downstream().body_bytes_read() as u64;
+        record.bytes_out = session.as_downstream().body_bytes_sent() as u64;
     }
-    if gateway.access_log.is_off() {
+    ctx.log();
+}
+
+/// Reads, for a moment, what a client still sends of a request that has its answer. One that waits to
+/// be told to send its body sends nothing.
+pub(crate) async fn linger(session: &mut Session, error: Option<&Error>) {
+    let gone = error.is_some_and(|error| *error.esource() == ErrorSource::Downstream);
+    if gone || session.was_upgraded() || session.as_mut().is_body_done() {
         return;
     }
-    let header = session.req_header();
-    let text = |bytes: &[u8]| Text::new(bytes);
-    let host = header
-        .headers
-        .get(http::header::HOST)
-        .map(|host| text(host.as_bytes()));
-    gateway.access_log.log(Box::new(AccessRecord {
-        time: ctx.time,
-        id: ctx.id.clone(),
-        client: ctx.client,
-        method: text(header.method.as_str().as_bytes()),
-        host: host.or_else(|| {
-            header
-                .uri
-                .authority()
-                .map(|host| text(host.as_str().as_bytes()))
-        }),
-        path: text(header.uri.path().as_bytes()),
-        status,
-        bytes_in: session.as_downstream().body_bytes_read() as u64,
-        bytes_out: session.as_downstream().body_bytes_sent() as u64,
-        duration,
-        route: ctx
-            .route
-            .map(|route| ctx.generation.route(route).plan.name.clone()),
-        pool: ctx
-            .forward
-            .as_ref()
-            .map(|forward| forward.pool.plan.name.clone()),
-        protocol: protocol(header.version),
-        attempts: std::mem::take(&mut ctx.attempts),
-        failure: ctx.failure.take(),
-    }));
+    if session.req_header().headers.contains_key(EXPECT) {
+        return;
+    }
+    session.set_total_drain_timeout(Some(LINGER));
+    // Whatever it brings, the connection closes.
+    let _ = session.as_mut().drain_request_body().await;
 }
 
 /// An attempt that is still open has gone through, or was left by the client.
 fn end_last_attempt(error: Option<&Error>, ctx: &mut Ctx) {
-    let Some(attempt) = ctx.attempt.take() else {
-        return;
-    };
-    let passed_on = ctx
-        .forward
-        .as_mut()
-        .and_then(|forward| forward.passed_on.take());
+    let Some(attempt) = ctx.attempt.take() else { return };
+    let passed_on = ctx.forward.as_mut().and_then(|forward| forward.passed_on.take());
     let (outcome, decision) = match (error, passed_on) {
         (Some(_), _) => (Outcome::Abandoned, None),
         (None, Some((outcome, decision))) => (outcome, Some(decision)),
         (None, None) => (Outcome::Completed, None),
     };
-    if decision.is_some() && ctx.failure.is_none() {
+    if let (Some(decision), Some(forward)) = (decision, ctx.forward.as_ref()) {
+        forward.pool.metrics.retry_decided(decision);
         ctx.failure = Some(Failure {
             reason: outcome.meaning().reason,
             origin: Origin::Endpoint,
-            decision,
-            pool: ctx.forward.as_ref().map(|forward| forward.pool.standing()),
+            decision: Some(decision),
+            pool: Some(forward.pool.standing()),
         });
     }
     let mut record = attempt.end(outcome, None);
     record.decision = decision;
-    ctx.attempts.push(record);
+    ctx.attempted(record);
 }
 
 /// Whether a request that stopped for this reason could have been tried elsewhere: the promise that
 /// was not kept. A limit that the operator set stops it; that nothing was left, or that repeating it
 /// could have done harm, does not.
 fn alternatives(decision: &'static str) -> bool {
-    [Stop::Off, Stop::AttemptsUsedUp]
-        .iter()
-        .any(|&stop| Decision::Stop(stop).as_str() == decision)
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "h2",
-        _ => "HTTP/1.1",
-    }
+    [Stop::Off, Stop::AttemptsUsedUp].iter().any(|&stop| Decision::Stop(stop).as_str() == decision)
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
 use pingora::http::RequestHeader;
 use pingora_core::{OrErr, Result};
+use switchback_runtime::Gateway;
 
 use crate::ctx::Ctx;
 use crate::headers::{
@@ -15,11 +16,7 @@ use crate::headers::{
 pub(crate) fn request_header(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
     let given = if ctx.from_trusted {
         let fields = request.headers.get_all(&X_FORWARDED_FOR);
-        fields
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect::<Vec<_>>()
-            .join(", ")
+        fields.iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(", ")
     } else {
         request.remove_header(&FORWARDED);
         request.remove_header(&X_FORWARDED_PROTO);
@@ -53,22 +50,26 @@ pub(crate) fn request_header(request: &mut RequestHeader, ctx: &mut Ctx) -> Resu
     Ok(())
 }
 
-/// Notes the proof that the header was written: Pingora reads the body only after.
-pub(crate) fn request_body(ctx: &mut Ctx) {
-    if let Some(attempt) = ctx.attempt.as_mut() {
-        attempt.facts.header_written = true;
+/// Notes the proof that the header was written, because Pingora reads the body only after; and at the
+/// body's end sets the time limit for the answer.
+pub(crate) fn request_body(gateway: &Gateway, end: bool, ctx: &mut Ctx) {
+    let Some(attempt) = ctx.attempt.as_mut() else { return };
+    attempt.facts.header_written = true;
+    if !end || attempt.facts.status.is_some() {
+        return;
+    }
+    let now = gateway.clock.now();
+    let limit = ctx.target().map(|target| target.request_timeout);
+    let (Some(forward), Some(limit)) = (ctx.forward.as_mut(), limit) else { return };
+    let deadline = *forward.deadline.get_or_insert(now + limit);
+    if let Some(watch) = &ctx.watch {
+        watch.until(deadline.min(now + forward.pool.plan.timeouts.first_byte));
     }
 }
 
 fn endpoint_host(ctx: &Ctx) -> Result<HeaderValue> {
-    let named = ctx
-        .forward
-        .as_ref()
-        .and_then(|forward| forward.pool.plan.host.as_deref());
-    let address = ctx
-        .attempt
-        .as_ref()
-        .map(|attempt| attempt.address().to_string());
+    let named = ctx.forward.as_ref().and_then(|forward| forward.pool.plan.host.as_deref());
+    let address = ctx.attempt.as_ref().map(|attempt| attempt.address().to_string());
     let host = named.or(address.as_deref()).unwrap_or("");
     HeaderValue::from_str(host).or_fail()
 }

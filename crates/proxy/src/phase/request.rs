@@ -1,20 +1,24 @@
 //! A request has been read: who sends it, what is refused, and which route it takes.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use http::Version;
-use http::header::{HOST, HeaderName, TRANSFER_ENCODING};
+use http::header::{HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use pingora::http::RequestHeader;
+use pingora_core::protocols::http::authority::raw_target_authority;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use switchback_core::outcome::refusal;
 use switchback_core::plan::{Action, Target};
 use switchback_core::retry::repeatable;
 use switchback_runtime::{Gateway, random};
-use switchback_telemetry::{Failure, Origin, Text};
+use switchback_telemetry::access::Attempts;
+use switchback_telemetry::{AccessRecord, Failure, Origin, Text};
 use ulid::Ulid;
 
 use crate::ctx::{Ctx, Forward};
+use crate::guard::Guarded;
 use crate::{answer, client, headers};
 
 /// How long an idle client is kept, in seconds: longer than the 60 s of the cloud load balancers
@@ -33,19 +37,20 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     ctx.from_trusted = !trusted.is_empty() && client::is_trusted(connected, trusted);
     ctx.connected = connected;
     ctx.client = if ctx.from_trusted {
-        let fields = session
-            .req_header()
-            .headers
-            .get_all(&headers::X_FORWARDED_FOR);
-        client::address(
-            connected,
-            fields.iter().rev().map(|value| value.as_bytes()),
-            trusted,
-        )
+        let fields = session.req_header().headers.get_all(&headers::X_FORWARDED_FOR);
+        client::address(connected, fields.iter().rev().map(|value| value.as_bytes()), trusted)
     } else {
         connected
     };
     ctx.id = request_id(session.req_header(), ctx);
+    ctx.watch = session.as_downstream().stream().and_then(Guarded::watch);
+    if let Some(watch) = &ctx.watch {
+        watch.off();
+    }
+    name_host(session)?;
+    if !gateway.access_log.is_off() {
+        ctx.record = Some(Box::new(record(session.req_header(), ctx)));
+    }
 
     if gateway.drain.leaving() {
         session.set_keepalive(None);
@@ -74,8 +79,50 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     Ok(())
 }
 
+/// Gives a request whose target names a host, and that has no Host, that Host: an HTTP/1.0 request
+/// in absolute form. Where it has both, Pingora has checked that they agree.
+fn name_host(session: &mut Session) -> Result<()> {
+    let header = session.req_header();
+    if header.headers.contains_key(HOST) {
+        return Ok(());
+    }
+    let target = raw_target_authority(header.raw_path());
+    if let Some(host) = target.authority().and_then(|host| HeaderValue::from_bytes(host).ok()) {
+        session.req_header_mut().insert_header(HOST, host)?;
+    }
+    Ok(())
+}
+
+/// What the access log shows of the request itself.
+fn record(header: &RequestHeader, ctx: &Ctx) -> AccessRecord {
+    AccessRecord {
+        time: ctx.time,
+        id: ctx.id.clone(),
+        client: ctx.client,
+        method: Text::from(header.method.as_str()),
+        host: header.headers.get(HOST).map(|host| Text::from(host.as_bytes())),
+        path: Text::from(header.uri.path()),
+        status: None,
+        bytes_in: 0,
+        bytes_out: 0,
+        duration: Duration::ZERO,
+        route: None,
+        pool: None,
+        protocol: match header.version {
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_2 => "h2",
+            _ => "HTTP/1.1",
+        },
+        attempts: Attempts::new(),
+        attempts_omitted: 0,
+        failure: None,
+    }
+}
+
 /// Finds the route; answers redirects and what has none. Tells whether the request was answered.
-pub(crate) async fn route(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+pub(crate) async fn route(session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+    // A request whose body is still to come has no deadline yet: its client may take its time.
+    let received = session.as_mut().is_body_empty();
     let header = session.req_header();
     ctx.route = ctx.generation.find_route(host(header), header.uri.path());
     let Some(route) = ctx.route else {
@@ -109,7 +156,7 @@ pub(crate) async fn route(gateway: &Gateway, session: &mut Session, ctx: &mut Ct
     let pool = generation.pool(target.pool).clone();
     let has_key = header.headers.contains_key(&IDEMPOTENCY_KEY);
     let repeatable = repeatable(&header.method, has_key, &target.retry);
-    let deadline = gateway.clock.now() + target.request_timeout;
+    let deadline = received.then(|| ctx.began + target.request_timeout);
     ctx.forward = Some(Forward::new(pool, chosen, deadline, repeatable));
     Ok(false)
 }
@@ -119,10 +166,7 @@ fn choose(targets: &[Target]) -> usize {
     if targets.len() < 2 {
         return 0;
     }
-    let total: u64 = targets
-        .iter()
-        .map(|target| u64::from(target.weight.value()))
-        .sum();
+    let total: u64 = targets.iter().map(|target| u64::from(target.weight.value())).sum();
     let mut at = random::bits() % total.max(1);
     for (position, target) in targets.iter().enumerate() {
         let weight = u64::from(target.weight.value());
@@ -134,16 +178,9 @@ fn choose(targets: &[Target]) -> usize {
     0
 }
 
-/// The host that routes: Host without its port, or the target's authority where it has one.
+/// The host that routes: Host without its port.
 fn host(header: &RequestHeader) -> &str {
-    if let Some(host) = header.uri.host() {
-        return host;
-    }
-    let host = header
-        .headers
-        .get(HOST)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
+    let host = header.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -152,20 +189,13 @@ fn host(header: &RequestHeader) -> &str {
 
 /// The id that a trusted proxy gave, or one of our own.
 fn request_id(header: &RequestHeader, ctx: &Ctx) -> Text {
-    let given = header
-        .headers
-        .get(&headers::X_REQUEST_ID)
-        .filter(|_| ctx.from_trusted);
+    let given = header.headers.get(&headers::X_REQUEST_ID).filter(|_| ctx.from_trusted);
     let sound = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
     if let Some(id) = given.map(|value| value.as_bytes()).filter(sound) {
         return Text::from(id);
     }
     let random = u128::from(random::bits()) << 64 | u128::from(random::bits());
-    let millis = ctx
-        .time
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
+    let millis = ctx.time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
     let id = Ulid::from_parts(u64::try_from(millis).unwrap_or(0), random);
     Text::from(&*id.array_to_str(&mut [0; ulid::ULID_LEN]))
 }
@@ -174,16 +204,8 @@ fn refuse(ctx: &mut Ctx, status: u16, why: &'static str) -> Box<Error> {
     ctx.status = Some(status);
     let client = status < 500;
     ctx.failure = Some(Failure {
-        reason: if client {
-            refusal::BAD_REQUEST
-        } else {
-            refusal::DESTINATION_UNAVAILABLE
-        },
-        origin: if client {
-            Origin::Client
-        } else {
-            Origin::Gateway
-        },
+        reason: if client { refusal::BAD_REQUEST } else { refusal::DESTINATION_UNAVAILABLE },
+        origin: if client { Origin::Client } else { Origin::Gateway },
         decision: None,
         pool: None,
     });

@@ -27,19 +27,23 @@ pub(crate) fn header(
     let interim =
         answer.status.is_informational() && answer.status != StatusCode::SWITCHING_PROTOCOLS;
     if interim {
+        if let Some(attempt) = ctx.attempt.as_mut() {
+            attempt.facts.answer_begun = true;
+        }
+        headers::strip_hop_by_hop(answer);
         return Ok(());
+    }
+    if let Some(why) = unsound(session, answer) {
+        return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
     }
     let status = answer.status.as_u16();
     if let Some(attempt) = ctx.attempt.as_mut() {
         attempt.answered(status);
     }
-    if ctx
-        .target()
-        .is_some_and(|target| target.retry.statuses.contains(status))
-    {
+    if ctx.target().is_some_and(|target| target.retry.statuses.contains(status)) {
         let decision = failure::decide(gateway, session, ctx, Outcome::FailureStatus);
         if decision == Decision::Retry {
-            failure::end_attempt(ctx, Outcome::FailureStatus, decision, None);
+            failure::end_attempt(ctx, Outcome::FailureStatus, Some(decision), None);
             let mut error = Error::new_up(RETRY_ON_STATUS);
             error.set_retry(true);
             return Err(error);
@@ -49,7 +53,24 @@ pub(crate) fn header(
         }
     }
     headers::strip_hop_by_hop(answer);
+    if let (Some(watch), Some(forward)) = (&ctx.watch, &ctx.forward) {
+        let timeouts = &forward.pool.plan.timeouts;
+        let upgraded = answer.status == StatusCode::SWITCHING_PROTOCOLS;
+        watch.while_moving(if upgraded { timeouts.tunnel } else { timeouts.idle });
+    }
     Ok(())
+}
+
+/// Why an answer cannot be passed on: a protocol that nobody asked for, or a framing that Pingora would
+/// pass on without framing the body so (RFC 9112, section 6.1).
+fn unsound(session: &Session, answer: &ResponseHeader) -> Option<&'static str> {
+    if answer.status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
+        return Some("101 to a request that asked for no upgrade");
+    }
+    let mut codings = answer.headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next()?.as_bytes().trim_ascii();
+    let sound = coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+    (!sound).then_some("a Transfer-Encoding other than chunked")
 }
 
 /// An HTTP/1.0 client knows no chunked coding: what has no length ends with the connection.

@@ -14,19 +14,16 @@ pub(crate) fn endpoint(gateway: &Gateway, ctx: &mut Ctx) -> Result<Box<HttpPeer>
     let Some(forward) = ctx.forward.as_ref() else {
         return Err(unavailable(ctx, 500, refusal::DESTINATION_UNAVAILABLE));
     };
-    let time_left = gateway.clock.until(forward.deadline);
-    if time_left.is_zero() {
+    let time_left = forward.deadline.map(|deadline| gateway.clock.until(deadline));
+    if time_left.is_some_and(|left| left.is_zero()) {
         return Err(unavailable(ctx, 504, refusal::DEADLINE));
     }
     let Some(attempt) = forward.pool.begin(&forward.tried) else {
         return Err(unavailable(ctx, 503, refusal::DESTINATION_UNAVAILABLE));
     };
-    let peer = peer(
-        &forward.pool.plan,
-        attempt.address(),
-        forward.fresh,
-        time_left,
-    );
+    let connect = forward.pool.plan.timeouts.connect;
+    let connect = time_left.map_or(connect, |left| connect.min(left));
+    let peer = peer(&forward.pool.plan, attempt.address(), forward.fresh, connect);
     ctx.attempt = Some(attempt);
     Ok(peer)
 }

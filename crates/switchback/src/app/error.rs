@@ -12,23 +12,13 @@ use thiserror::Error;
 pub(crate) enum StartError {
     /// An address cannot be bound.
     #[error("{what} {address}: {source}{}", hint(.source, *.address))]
-    Bind {
-        what: &'static str,
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Bind { what: &'static str, address: SocketAddr, source: io::Error },
     /// The access log cannot be opened.
     #[error("access log {}: {source}", destination(.to))]
-    AccessLog {
-        to: AccessLogPlan,
-        source: io::Error,
-    },
+    AccessLog { to: AccessLogPlan, source: io::Error },
     /// A pool's source of endpoints fails.
     #[error("pool {pool}: its endpoints cannot be found: {source}")]
-    Discovery {
-        pool: Arc<str>,
-        source: Box<pingora::Error>,
-    },
+    Discovery { pool: Arc<str>, source: Box<pingora::Error> },
     /// The system gives no event queue.
     #[error("no event queue: {source}")]
     Runtime { source: io::Error },
@@ -37,10 +27,7 @@ pub(crate) enum StartError {
 fn hint(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!(
-                "; another process listens there (`ss -ltnp 'sport = :{}'`)",
-                address.port()
-            )
+            format!("; another process listens there (`ss -ltnp 'sport = :{}'`)", address.port())
         }
         io::ErrorKind::PermissionDenied => {
             "; a port below 1024 needs CAP_NET_BIND_SERVICE, so take a higher one".to_owned()

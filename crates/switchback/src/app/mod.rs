@@ -7,7 +7,7 @@ mod health;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server, ShutdownSignalWatch};
@@ -28,6 +28,9 @@ pub(crate) struct App {
 
 /// How long the access log may take to be written out at the end.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
+
+/// How long requests that were cut off may take to write their lines.
+const CUT_OFF: Duration = Duration::from_millis(500);
 
 /// Idle connections to endpoints that are kept, in all. Pingora keeps them in one list for all
 /// endpoints and closes the longest unused beyond it; its default of 128 is less than one busy pool.
@@ -50,30 +53,20 @@ impl App {
         let listeners = plan.listeners.clone();
         let grace = plan.drain.timeout;
         let sink = sink(&plan.access_log);
-        let (access_log, guard) =
-            AccessLog::start(&sink).map_err(|source| StartError::AccessLog {
-                to: plan.access_log.clone(),
-                source,
-            })?;
+        let (access_log, guard) = AccessLog::start(&sink)
+            .map_err(|source| StartError::AccessLog { to: plan.access_log.clone(), source })?;
         let gateway = Gateway::new(plan, access_log, env!("CARGO_PKG_VERSION"));
 
         let mut server = Server::new_with_opt_and_conf(None, conf(threads, grace));
         server.bootstrap();
         let conf = server.configuration.clone();
-        server.add_service(switchback_proxy::services(&gateway, &listeners, &conf));
-        server.add_service(background_service(
-            "health",
-            health::Probes::new(gateway.clone()),
-        ));
+        server.add_service(switchback_proxy::service(&gateway, &listeners, &conf));
+        server.add_service(background_service("health", health::Probes::new(gateway.clone())));
         let admin = admin::Admin::new(gateway.clone(), admin);
         server.add_service(background_service("admin", admin));
         let addresses: Vec<_> = listeners.iter().map(|at| at.address.to_string()).collect();
         log::info!("listening on {}, {threads} threads", addresses.join(", "));
-        Ok(Self {
-            server,
-            gateway,
-            access_log: guard,
-        })
+        Ok(Self { server, gateway, access_log: guard })
     }
 
     /// What the services share.
@@ -84,6 +77,10 @@ impl App {
     /// Runs until the watch says so. The access log is written out when this returns.
     pub(crate) fn run(self, shutdown_signal: Box<dyn ShutdownSignalWatch>) {
         self.server.run(RunArgs { shutdown_signal });
+        let end = Instant::now() + CUT_OFF;
+        while self.gateway.drain.in_flight() > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         close(self.access_log);
     }
 }
@@ -103,11 +100,7 @@ fn close(access_log: Guard) {
 }
 
 fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|source| StartError::Bind {
-        what,
-        address,
-        source,
-    })
+    TcpListener::bind(address).map_err(|source| StartError::Bind { what, address, source })
 }
 
 /// Asks each pool's source for its endpoints.
@@ -119,10 +112,7 @@ fn discover(plan: &mut Plan) -> Result<(), StartError> {
         let source = Fixed::new(&pool.endpoints);
         pool.endpoints = runtime
             .block_on(switchback_discovery::endpoints(&source))
-            .map_err(|source| StartError::Discovery {
-                pool: pool.name.clone(),
-                source,
-            })?;
+            .map_err(|source| StartError::Discovery { pool: pool.name.clone(), source })?;
     }
     Ok(())
 }
@@ -153,7 +143,7 @@ fn conf(threads: usize, grace: Duration) -> ServerConf {
         upstream_keepalive_pool_size: UPSTREAM_CONNECTIONS.div_ceil(threads),
         // Our own watch ends the process sooner, when nothing is in flight.
         grace_period_seconds: Some(grace.as_secs() + 1),
-        graceful_shutdown_timeout_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(1),
         ..ServerConf::default()
     }
 }

@@ -7,15 +7,20 @@ use clap::Args;
 
 use crate::demo;
 
-/// Shows the gateway at work: three sample backends in this process, a load, and faults in turn.
-///
-/// One backend is killed, one hangs, one answers 503, one drops its connections. What each does, how
-/// the gateway sees it and what clients get is shown live, and summed up at the end. Nothing but
-/// loopback is opened, and nothing is configured or left behind.
-///
-/// Exit status 0: no client saw a failure that another backend could have prevented, and no POST was
-/// executed twice. 1: that promise was broken. 2: the demo could not run.
+/// What follows the options in the help.
+const MORE: &str = "\
+One backend is killed, one hangs, one answers 503, one drops its connections. What each does, how
+the gateway sees it and what clients get is shown live, and summed up at the end. Ctrl-C ends it
+early. Nothing but loopback is opened; nothing is configured, and nothing is left behind.
+
+Exit status:
+  0  no client saw a failure that another backend could have prevented
+  1  one did, or a POST was executed twice
+  2  the demo could not run";
+
+/// Shows the gateway at work.
 #[derive(Args, Debug)]
+#[command(after_help = MORE)]
 pub(crate) struct Demo {
     /// How long it takes; the script is scaled to it (at least 5)
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(5..=86_400))]

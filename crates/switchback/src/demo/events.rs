@@ -55,18 +55,11 @@ const KEPT: usize = 200;
 
 impl Events {
     pub(super) fn new(start: Instant) -> Self {
-        Self {
-            start,
-            kept: Arc::default(),
-        }
+        Self { start, kept: Arc::default() }
     }
 
     pub(super) fn add(&self, source: Source, text: impl Into<String>) {
-        let event = Event {
-            at: self.start.elapsed(),
-            source,
-            text: text.into(),
-        };
+        let event = Event { at: self.start.elapsed(), source, text: text.into() };
         let mut kept = self.kept.lock();
         kept.total += 1;
         if kept.last.len() == KEPT {
@@ -95,10 +88,7 @@ impl Events {
             .iter()
             .map(|(name, address)| (format!("endpoint {address}: "), *name))
             .collect();
-        let log = Box::new(GatewayLog {
-            events: self.clone(),
-            names,
-        });
+        let log = Box::new(GatewayLog { events: self.clone(), names });
         if log::set_boxed_logger(log).is_ok() {
             log::set_max_level(LevelFilter::Info);
         }
@@ -123,8 +113,7 @@ impl Log for GatewayLog {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let text = record.args().to_string();
-            self.events
-                .add(Source::Gateway, renamed(&text, &self.names));
+            self.events.add(Source::Gateway, renamed(&text, &self.names));
         }
     }
 
@@ -139,9 +128,7 @@ fn renamed(text: &str, names: &[(String, char)]) -> String {
     let Some((name, told)) = names.iter().find_map(of) else {
         return text.to_owned();
     };
-    let told = told
-        .rsplit_once(" (")
-        .map_or(told, |(told, _standing)| told);
+    let told = told.rsplit_once(" (").map_or(told, |(told, _standing)| told);
     match told.split_once(" after ").zip(told.split_once(": ")) {
         Some(((change, _), (_, why))) => format!("{name}: {change}: {why}"),
         None => format!("{name}: {told}"),

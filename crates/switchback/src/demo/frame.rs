@@ -45,11 +45,7 @@ pub(super) fn frame(view: &View<'_>, columns: usize, rows: usize) -> Vec<Line> {
 }
 
 fn title(view: &View<'_>, width: usize) -> Line {
-    let time = format!(
-        "{} / {}",
-        clock(view.elapsed, false),
-        clock(view.length, false)
-    );
+    let time = format!("{} / {}", clock(view.elapsed, false), clock(view.length, false));
     let line = Line::new().add(BOLD, " switchback demo   ");
     let line = match view.without {
         Some(without) => line.add(WARN, without),
@@ -112,9 +108,7 @@ fn backends(view: &View<'_>, width: usize) -> Vec<Line> {
             .add(NAME, sparkline(row.rate.last(bars), full))
             .right(PLAIN, number(row.rate.per_second()), width)
     };
-    std::iter::once(head)
-        .chain(view.backends.iter().map(row))
-        .collect()
+    std::iter::once(head).chain(view.backends.iter().map(row)).collect()
 }
 
 fn status(status: Option<Status>) -> Style {
@@ -129,9 +123,7 @@ fn status(status: Option<Status>) -> Style {
 fn clients(view: &View<'_>) -> Vec<Line> {
     let counts = &view.counts;
     let line = |count: u64, style: Style, words: &str| {
-        Line::new()
-            .right(style, number(count), NUMBERS)
-            .add(PLAIN, format!("  {words}"))
+        Line::new().right(style, number(count), NUMBERS).add(PLAIN, format!("  {words}"))
     };
     let unless_zero = |count: u64, style: Style| if count == 0 { PLAIN } else { style };
     let zero_is_good = |count: u64| if count == 0 { GOOD } else { BAD };
@@ -142,34 +134,17 @@ fn clients(view: &View<'_>) -> Vec<Line> {
         latency(counts.recent_quantile(99)),
     );
     vec![
-        Line::new().add(DIM, " what clients saw").add(
-            DIM,
-            format!("   ({} of them, on keep-alive connections)", view.clients),
-        ),
+        Line::new()
+            .add(DIM, " what clients saw")
+            .add(DIM, format!("   ({} of them, on keep-alive connections)", view.clients)),
         line(counts.requests, BOLD, "requests").add(DIM, format!("   {speed}")),
         line(counts.answered, GOOD, "answered"),
-        line(
-            view.rescued,
-            unless_zero(view.rescued, WARN),
-            "of these after a retry",
-        )
-        .add(DIM, "   a failure that no client saw"),
-        line(
-            counts.broken(),
-            zero_is_good(counts.broken()),
-            "failed that should not have",
-        ),
-        line(
-            counts.necessary,
-            unless_zero(counts.necessary, WARN),
-            "POSTs failed of necessity",
-        )
-        .add(DIM, "   they may have been executed"),
-        line(
-            view.executed_twice,
-            zero_is_good(view.executed_twice),
-            "executed twice",
-        ),
+        line(view.rescued, unless_zero(view.rescued, WARN), "of these after a retry")
+            .add(DIM, "   failures that no client saw"),
+        line(counts.broken(), zero_is_good(counts.broken()), "failed that should not have"),
+        line(counts.necessary, unless_zero(counts.necessary, WARN), "POSTs failed of necessity")
+            .add(DIM, "   they may have been executed"),
+        line(view.executed_twice, zero_is_good(view.executed_twice), "executed twice"),
     ]
 }
 

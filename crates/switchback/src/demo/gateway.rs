@@ -81,12 +81,7 @@ impl Gateway {
             .spawn(life)
             .map_err(DemoError::Thread)?;
         let (shared, address) = starting.await.map_err(|_| DemoError::NotReady)??;
-        Ok(Self {
-            address,
-            shared,
-            stop,
-            left,
-        })
+        Ok(Self { address, shared, stop, left })
     }
 
     /// Waits until it takes requests and knows its backends.
@@ -98,9 +93,7 @@ impl Gateway {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(READY, ready)
-            .await
-            .map_err(|_| DemoError::NotReady)
+        tokio::time::timeout(READY, ready).await.map_err(|_| DemoError::NotReady)
     }
 
     /// How it sees the backend at this address. Discovery orders them as it likes.
@@ -164,25 +157,16 @@ fn plan(
     listener: SocketAddr,
     admin: SocketAddr,
 ) -> Plan {
-    let timeouts = Timeouts {
-        read: PATIENCE,
-        ..Timeouts::default()
-    };
-    let endpoint = |address: &SocketAddr| EndpointPlan {
-        address: *address,
-        weight: Weight::ONE,
-        tier: 0,
-    };
+    let timeouts = Timeouts { first_byte: PATIENCE, ..Timeouts::default() };
+    let endpoint =
+        |address: &SocketAddr| EndpointPlan { address: *address, weight: Weight::ONE, tier: 0 };
     // `/` without its slash: what follows the prefix begins with one.
     let everything = PathPattern::Prefix("".into());
     let target = Target {
         pool: PoolIndex(0),
         weight: Weight::ONE,
         request_timeout: timeouts.request,
-        retry: RetryPolicy {
-            enabled: options.retry,
-            ..RetryPolicy::default()
-        },
+        retry: RetryPolicy { enabled: options.retry, ..RetryPolicy::default() },
     };
     Plan {
         listeners: vec![ListenerPlan { address: listener }],

@@ -47,11 +47,7 @@ impl Load {
         let stop = watch::Sender::new(false);
         let mut clients = JoinSet::new();
         for number in 0..count {
-            let client = Client {
-                number,
-                gateway,
-                connection: None,
-            };
+            let client = Client { number, gateway, connection: None };
             let begin = Instant::now() + pause * number / count;
             let (ledger, tally) = (ledger.clone(), tally.clone());
             clients.spawn(client.run(begin, pause, ledger, tally, stop.subscribe()));
@@ -117,10 +113,7 @@ impl Client {
         let own = answer.body == request.id.to_string().as_bytes();
         match answer.start {
             200..=299 if !own => Seen::Mixed,
-            status => Seen::Answer {
-                status,
-                reason: answer.fields.reason,
-            },
+            status => Seen::Answer { status, reason: answer.fields.reason },
         }
     }
 }

@@ -76,13 +76,7 @@ impl Options {
     #[cfg(test)]
     fn sample() -> Self {
         let number = |n: u32| NonZeroU32::new(n).unwrap();
-        Self {
-            seconds: 30,
-            clients: number(16),
-            rate: number(400),
-            retry: true,
-            health: true,
-        }
+        Self { seconds: 30, clients: number(16), rate: number(400), retry: true, health: true }
     }
 }
 
@@ -136,11 +130,7 @@ async fn show(stage: &mut Stage<'_>) -> io::Result<Show> {
 
 /// Resolves with the first signal that asks to end.
 async fn interrupted() {
-    let kinds = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
         return std::future::pending().await;
     };

@@ -50,10 +50,7 @@ impl Request {
             5 => "PUT",
             _ => "GET",
         };
-        Self {
-            id: u64::from(client) << 32 | u64::from(number),
-            method,
-        }
+        Self { id: u64::from(client) << 32 | u64::from(number), method }
     }
 
     /// As it goes over the wire.
@@ -75,9 +72,7 @@ impl Request {
     /// Judges what came of it; `had` tells whether any backend had it.
     pub(super) fn judge(&self, seen: Seen, had: impl FnOnce(u64) -> bool) -> Verdict {
         let failure = match seen {
-            Seen::Answer {
-                status: 200..=299, ..
-            } => return Verdict::Answered,
+            Seen::Answer { status: 200..=299, .. } => return Verdict::Answered,
             Seen::Mixed => return Verdict::Broken("an answer to another request".to_owned()),
             Seen::Answer { status: 400, .. } => "400 its body was lost on the way".to_owned(),
             Seen::Answer { status, reason } => match reason {
@@ -101,12 +96,7 @@ pub(super) fn is_body_of(asked: &Message<RequestLine>) -> bool {
 }
 
 fn body_of(id: u64) -> Vec<u8> {
-    format!("{id} ")
-        .into_bytes()
-        .into_iter()
-        .cycle()
-        .take(BODY)
-        .collect()
+    format!("{id} ").into_bytes().into_iter().cycle().take(BODY).collect()
 }
 
 #[cfg(test)]
@@ -114,10 +104,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, reason: Option<&str>) -> Seen {
-        Seen::Answer {
-            status,
-            reason: reason.map(str::to_owned),
-        }
+        Seen::Answer { status, reason: reason.map(str::to_owned) }
     }
 
     #[test]
@@ -130,26 +117,11 @@ mod tests {
             (judge(POST, answer(201, None), true), Verdict::Answered),
             (judge(POST, refused(), true), Verdict::Necessary),
             (judge(POST, answer(503, None), true), Verdict::Necessary),
-            (
-                judge(POST, Seen::Nothing("cut off".to_owned()), true),
-                Verdict::Necessary,
-            ),
-            (
-                judge(POST, refused(), false),
-                broken("502 connection_refused, to a POST"),
-            ),
-            (
-                judge("GET", refused(), true),
-                broken("502 connection_refused"),
-            ),
-            (
-                judge("PUT", answer(503, None), true),
-                broken("503 from the backend"),
-            ),
-            (
-                judge(POST, Seen::Mixed, true),
-                broken("an answer to another request"),
-            ),
+            (judge(POST, Seen::Nothing("cut off".to_owned()), true), Verdict::Necessary),
+            (judge(POST, refused(), false), broken("502 connection_refused, to a POST")),
+            (judge("GET", refused(), true), broken("502 connection_refused")),
+            (judge("PUT", answer(503, None), true), broken("503 from the backend")),
+            (judge(POST, Seen::Mixed, true), broken("an answer to another request")),
             (
                 judge(POST, answer(400, None), true),
                 broken("400 its body was lost on the way, to a POST"),

@@ -41,9 +41,7 @@ impl Screen {
         let mut out = io::stdout().lock();
         out.write_all(ENTER.as_bytes())?;
         out.flush()?;
-        Ok(Self {
-            colors: has_colors(),
-        })
+        Ok(Self { colors: has_colors() })
     }
 
     /// Columns and rows, as they are now.

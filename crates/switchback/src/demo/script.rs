@@ -21,29 +21,13 @@ pub(super) struct Phase {
 /// Shares of the whole, what happens, and in a sentence. Backend 0 is `a`.
 const SCRIPT: [(u32, Option<Fault>, &str); 9] = [
     (4, None, "all three backends serve"),
-    (
-        8,
-        Some((1, Behavior::Killed)),
-        "b is killed: its connections are reset, its port is closed",
-    ),
+    (8, Some((1, Behavior::Killed)), "b is killed: its connections are reset, its port is closed"),
     (5, None, "b is started again"),
-    (
-        8,
-        Some((2, Behavior::Hanging)),
-        "c hangs: it takes requests and never answers",
-    ),
+    (8, Some((2, Behavior::Hanging)), "c hangs: it takes requests and never answers"),
     (5, None, "c answers again"),
-    (
-        8,
-        Some((0, Behavior::Answering503)),
-        "a answers 503 to everything",
-    ),
+    (8, Some((0, Behavior::Answering503)), "a answers 503 to everything"),
     (5, None, "a serves again"),
-    (
-        8,
-        Some((1, Behavior::Dropping)),
-        "b drops connections: it reads a request and hangs up",
-    ),
+    (8, Some((1, Behavior::Dropping)), "b drops connections: it reads a request and hangs up"),
     (5, None, "b serves again"),
 ];
 
@@ -57,11 +41,7 @@ pub(super) fn phases(length: Duration) -> Vec<Phase> {
     let mut phases = Vec::with_capacity(SCRIPT.len());
     for (share, fault, title) in SCRIPT {
         passed += share;
-        phases.push(Phase {
-            ends: length * passed / whole,
-            fault,
-            title,
-        });
+        phases.push(Phase { ends: length * passed / whole, fault, title });
     }
     phases
 }

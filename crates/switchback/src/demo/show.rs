@@ -36,10 +36,7 @@ impl Show {
     pub(super) fn start() -> io::Result<Self> {
         Ok(match screen::is_possible() {
             true => Self::Live(Screen::enter()?),
-            false => Self::Lines(Lines {
-                told: 0,
-                next: STANDING,
-            }),
+            false => Self::Lines(Lines { told: 0, next: STANDING }),
         })
     }
 
@@ -56,20 +53,21 @@ impl Show {
 
     /// Gives the terminal back, with what happened and the summary on it.
     pub(super) fn end(self, events: &Events, summary: &[Line]) -> io::Result<()> {
-        let mut story = Vec::new();
-        let mut width = usize::MAX;
+        let colors = screen::has_colors();
+        let mut out = io::stdout().lock();
         match self {
             Self::Live(screen) => {
-                (width, _) = screen.size();
+                let (width, _) = screen.size();
                 drop(screen);
-                story.push(Line::new());
-                story.extend(events.last(STORY).iter().map(frame::event));
+                writeln!(out)?;
+                for event in events.last(STORY) {
+                    writeln!(out, "{}", frame::event(&event).render(width, colors))?;
+                }
             }
             Self::Lines(mut lines) => lines.tell(events)?,
         }
-        let mut out = io::stdout().lock();
-        for line in story.iter().chain(summary) {
-            writeln!(out, "{}", line.render(width, screen::has_colors()))?;
+        for line in summary {
+            writeln!(out, "{}", line.render(usize::MAX, colors))?;
         }
         out.flush()
     }

@@ -13,7 +13,7 @@ use super::script::{self, Phase};
 use super::summary::Summary;
 use super::tally::Tally;
 use super::view::{Rate, Row, SAMPLE, View};
-use super::{DemoError, Options};
+use super::{DemoError, Options, TICK};
 
 /// A running demo.
 pub(super) struct Stage<'a> {
@@ -29,6 +29,8 @@ pub(super) struct Stage<'a> {
     /// When [`Self::advance`] was last called, and where the script was then.
     last: Instant,
     elapsed: Duration,
+    /// The longest that this call came late: nothing here got a processor meanwhile.
+    stalled: Duration,
     /// What clients have seen in this phase: each kind of failure is told once.
     told: BTreeSet<String>,
     next_sample: Duration,
@@ -78,6 +80,7 @@ impl<'a> Stage<'a> {
             phase: 0,
             last: start,
             elapsed: Duration::ZERO,
+            stalled: Duration::ZERO,
             told: BTreeSet::new(),
             next_sample: SAMPLE,
         })
@@ -97,7 +100,9 @@ impl<'a> Stage<'a> {
         // First what belongs to the phase that may end now.
         self.hear_clients();
         let now = Instant::now();
-        self.elapsed += (now - self.last).min(STEP);
+        let step = now - self.last;
+        self.elapsed += step.min(STEP);
+        self.stalled = self.stalled.max(step.saturating_sub(TICK));
         self.last = now;
         let phase = script::at(&self.phases, self.elapsed);
         if self.phase < phase {
@@ -177,6 +182,7 @@ impl<'a> Stage<'a> {
         let summary = Summary {
             options: self.options,
             ran: self.elapsed,
+            stalled: self.stalled,
             counts: self.tally.counts(),
             rescued,
             executed_twice: self.ledger.executed_twice(),

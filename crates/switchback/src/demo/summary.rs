@@ -6,17 +6,22 @@ use std::time::Duration;
 use super::Options;
 use super::script::FAULTS;
 use super::tally::Counts;
-use super::text::{BAD, BOLD, DIM, GOOD, Line, PLAIN, counted, latency, number};
+use super::text::{BAD, BOLD, DIM, GOOD, Line, PLAIN, WARN, counted, latency, number};
 
 /// What came of the demo.
 pub(super) struct Summary<'a> {
     pub(super) options: &'a Options,
     /// How long it ran, which is less than asked for if it was ended early.
     pub(super) ran: Duration,
+    /// The longest that the machine left the demo without a processor.
+    pub(super) stalled: Duration,
     pub(super) counts: Counts,
     pub(super) rescued: u64,
     pub(super) executed_twice: u64,
 }
+
+/// A stall that can make a backend that serves look like one that hangs.
+const STALL: Duration = Duration::from_millis(300);
 
 /// Where the numbers end.
 const NUMBERS: usize = 12;
@@ -30,23 +35,19 @@ impl Summary<'_> {
     pub(super) fn lines(&self) -> Vec<Line> {
         let counts = &self.counts;
         let line = |count: u64, words: &str| {
-            Line::new()
-                .right(BOLD, number(count), NUMBERS)
-                .add(PLAIN, format!("  {words}"))
+            Line::new().right(BOLD, number(count), NUMBERS).add(PLAIN, format!("  {words}"))
         };
         let mut lines = vec![Line::new(), self.title(), Line::new()];
         lines.push(line(counts.requests, "requests"));
         lines.push(line(counts.answered, "answered"));
         lines.push(
-            line(self.rescued, "answered after a retry").add(DIM, ": a failure that no client saw"),
+            line(self.rescued, "answered after a retry").add(DIM, ": failures that no client saw"),
         );
         lines.push(line(counts.broken(), "failed that should not have"));
         let mut broken: Vec<_> = counts.broken.iter().collect();
         broken.sort_by_key(|(_, count)| Reverse(**count));
         lines.extend(broken.into_iter().map(|(how, count)| {
-            Line::new()
-                .right(BAD, number(*count), NUMBERS + 8)
-                .add(BAD, format!("  {how}"))
+            Line::new().right(BAD, number(*count), NUMBERS + 8).add(BAD, format!("  {how}"))
         }));
         lines.push(
             line(counts.necessary, "POSTs failed of necessity")
@@ -70,15 +71,14 @@ impl Summary<'_> {
 
     fn title(&self) -> Line {
         let ran = self.ran.as_secs_f64();
-        let early = self.ran < self.options.length();
-        let ended = if early { ", ended early" } else { "" };
+        let faults = match self.ran < self.options.length() {
+            true => "ended early".to_owned(),
+            false => format!("{FAULTS} faults in turn"),
+        };
         let without = self.options.without();
         Line::new()
             .add(BOLD, "switchback demo")
-            .add(
-                PLAIN,
-                format!(" — {ran:.0} s{ended}, 3 backends, {FAULTS} faults in turn"),
-            )
+            .add(PLAIN, format!(" — {ran:.0} s, 3 backends, {faults}"))
             .add(BOLD, without.map_or(String::new(), |it| format!(", {it}")))
     }
 
@@ -90,26 +90,23 @@ impl Summary<'_> {
             )
         } else if self.counts.broken() > 0 {
             let failures = counted(self.counts.broken(), "failure", "failures");
-            (
-                BAD,
-                format!("✖ Clients saw {failures} that another backend could have prevented."),
-            )
+            (BAD, format!("✖ Clients saw {failures} that another backend could have prevented."))
         } else {
             (BAD, "✖ A POST was executed twice.".to_owned())
         };
         let next = match self.options.without() {
-            None => [
-                "Try it without:   ",
-                "switchback demo --no-retry --no-health",
-            ],
+            None => ["Try it without:   ", "switchback demo --no-retry --no-health"],
             Some(_) => ["With all of it:   ", "switchback demo"],
         };
-        vec![
-            Line::new().add(style, words),
-            Line::new()
-                .add(DIM, format!("  {}", next[0]))
-                .add(PLAIN, next[1]),
-        ]
+        let mut lines = vec![Line::new().add(style, words)];
+        if !self.promise_kept() && self.options.retry && self.stalled >= STALL {
+            let stalled = latency(self.stalled);
+            let words =
+                format!("  This machine stalled for {stalled}: that may be why. Try again.");
+            lines.push(Line::new().add(WARN, words));
+        }
+        lines.push(Line::new().add(DIM, format!("  {}", next[0])).add(PLAIN, next[1]));
+        lines
     }
 }
 
@@ -118,16 +115,12 @@ mod tests {
     use super::*;
 
     fn text(retry: bool, broken: &[(&str, u64)]) -> (String, bool) {
-        let options = Options {
-            retry,
-            ..Options::sample()
-        };
-        let broken = broken
-            .iter()
-            .map(|(how, count)| ((*how).to_owned(), *count));
+        let options = Options { retry, ..Options::sample() };
+        let broken = broken.iter().map(|(how, count)| ((*how).to_owned(), *count));
         let summary = Summary {
             options: &options,
             ran: Duration::from_secs(30),
+            stalled: Duration::from_millis(1_600),
             counts: Counts {
                 requests: 11_982,
                 answered: 11_974,
@@ -146,16 +139,18 @@ mod tests {
     fn a_promise_that_was_kept_points_to_the_demo_without() {
         let (text, kept) = text(true, &[]);
         assert!(kept);
+        assert!(!text.contains("stalled"), "{text}");
         assert!(text.contains("      11,982  requests\n"), "{text}");
-        assert!(
-            text.contains("           0  failed that should not have\n"),
-            "{text}"
-        );
+        assert!(text.contains("           0  failed that should not have\n"), "{text}");
         assert!(text.contains("✔ No client"), "{text}");
-        assert!(
-            text.contains("switchback demo --no-retry --no-health\n"),
-            "{text}"
-        );
+        assert!(text.contains("switchback demo --no-retry --no-health\n"), "{text}");
+    }
+
+    #[test]
+    fn a_stall_is_told_where_it_may_be_the_reason() {
+        let (text, kept) = text(true, &[("504 http_response_timeout", 1)]);
+        assert!(!kept);
+        assert!(text.contains("stalled for 1.6 s"), "{text}");
     }
 
     #[test]

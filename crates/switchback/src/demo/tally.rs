@@ -87,10 +87,7 @@ impl Counts {
 
 impl Default for Latency {
     fn default() -> Self {
-        Self {
-            buckets: vec![0; BUCKETS],
-            max: Duration::ZERO,
-        }
+        Self { buckets: vec![0; BUCKETS], max: Duration::ZERO }
     }
 }
 

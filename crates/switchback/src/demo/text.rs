@@ -45,10 +45,7 @@ impl Line {
     }
 
     pub(super) fn width(&self) -> usize {
-        self.spans
-            .iter()
-            .map(|(_, text)| text.chars().count())
-            .sum()
+        self.spans.iter().map(|(_, text)| text.chars().count()).sum()
     }
 
     /// The line in at most `width` columns, with escapes if it is to have colors.

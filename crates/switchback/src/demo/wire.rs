@@ -57,10 +57,7 @@ impl Connection {
     pub(super) fn new(socket: TcpStream) -> Self {
         // Without it an answer in two writes waits for an acknowledgement; failing costs only that.
         let _ = socket.set_nodelay(true);
-        Self {
-            socket,
-            received: Vec::new(),
-        }
+        Self { socket, received: Vec::new() }
     }
 
     /// The next request; `None` if the client has closed between two.
@@ -86,10 +83,7 @@ impl Connection {
     /// Closes with RST, as the kernel does for a process that was killed. Tells which request's
     /// head had come by then: its sender cannot know what became of it.
     pub(super) fn reset(self) -> Option<Message<RequestLine>> {
-        let Self {
-            socket,
-            mut received,
-        } = self;
+        let Self { socket, mut received } = self;
         // Fails only on a socket that the peer has reset already.
         let _ = socket.set_zero_linger();
         // Asks the kernel: Tokio would ask itself, which hears of bytes a little later.
@@ -98,11 +92,7 @@ impl Connection {
         let _ = socket.read_to_end(&mut received);
         drop(socket);
         let head = request_head(&received).ok().flatten()?;
-        Some(Message {
-            start: head.start,
-            fields: head.fields,
-            body: Vec::new(),
-        })
+        Some(Message { start: head.start, fields: head.fields, body: Vec::new() })
     }
 
     async fn message<S>(
@@ -131,11 +121,7 @@ impl Connection {
         }
         let body = self.received[head.length..end].to_vec();
         self.received.drain(..end);
-        Ok(Some(Message {
-            start: head.start,
-            fields: head.fields,
-            body,
-        }))
+        Ok(Some(Message { start: head.start, fields: head.fields, body }))
     }
 }
 

@@ -152,18 +152,11 @@ mod tests {
             let json = written(|out| push_millis(out, Duration::from_micros(micros)));
             assert_eq!(json, expected);
         }
-        assert_eq!(
-            written(|out| push_millis(out, Duration::from_nanos(999))),
-            "0"
-        );
+        assert_eq!(written(|out| push_millis(out, Duration::from_nanos(999))), "0");
     }
 
     #[test]
     fn the_longest_duration_does_not_panic() {
-        assert!(
-            written(|out| push_millis(out, Duration::MAX))
-                .parse::<f64>()
-                .is_ok()
-        );
+        assert!(written(|out| push_millis(out, Duration::MAX)).parse::<f64>().is_ok());
     }
 }

@@ -17,9 +17,7 @@ pub(super) struct Formatter {
 
 impl Formatter {
     pub(super) fn new() -> Self {
-        Self {
-            clockface: Clockface::new(),
-        }
+        Self { clockface: Clockface::new() }
     }
 
     /// Appends the record as one line, line feed included.
@@ -60,6 +58,10 @@ impl Formatter {
             push_attempt(out, attempt);
         }
         out.push(b']');
+        if record.attempts_omitted > 0 {
+            out.extend_from_slice(b",\"attempts_omitted\":");
+            push_u64(out, record.attempts_omitted.into());
+        }
         if let Some(failure) = &record.failure {
             push_failure(out, failure);
         }
@@ -81,11 +83,7 @@ fn push_attempt(out: &mut Vec<u8>, attempt: &AttemptRecord) {
         push_millis(out, first_byte);
     }
     push_name(out, "outcome", Some(attempt.outcome));
-    push_name(
-        out,
-        "sent",
-        Some(attempt.sent).filter(|sent| *sent != "yes"),
-    );
+    push_name(out, "sent", Some(attempt.sent).filter(|sent| *sent != "yes"));
     if let Some(status) = attempt.status {
         out.extend_from_slice(b",\"status\":");
         push_u64(out, status.into());

@@ -54,9 +54,8 @@ impl AccessLog {
     ) -> io::Result<(Self, Guard)> {
         let shared = Arc::new(Shared::new(capacity));
         let writer = Writer::new(sink, name, Arc::clone(&shared));
-        let thread = thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || writer.run())?;
+        let thread =
+            thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?;
         // Nobody else can have set it: the cell is ours until here.
         let _ = shared.thread.set(thread.thread().clone());
         Ok((Self(Some(Arc::clone(&shared))), Guard(Some(shared))))
@@ -83,26 +82,20 @@ impl AccessLog {
     /// Records dropped because the queue was full or the log had ended.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.0
-            .as_ref()
-            .map_or(0, |shared| shared.dropped.load(Ordering::Relaxed))
+        self.0.as_ref().map_or(0, |shared| shared.dropped.load(Ordering::Relaxed))
     }
 
     /// Writes that failed. One record may meet several, since what could not be written is tried again.
     #[must_use]
     pub fn write_errors(&self) -> u64 {
-        self.0
-            .as_ref()
-            .map_or(0, |shared| shared.write_errors.load(Ordering::Relaxed))
+        self.0.as_ref().map_or(0, |shared| shared.write_errors.load(Ordering::Relaxed))
     }
 
     /// Waits until all that was logged before this call is written, and says whether it was. Gives up
     /// when `deadline` has passed, or at once if the sink refuses. Blocks the thread.
     #[must_use]
     pub fn flush(&self, deadline: Duration) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|shared| shared.await_round(deadline, false))
+        self.0.as_ref().is_none_or(|shared| shared.await_round(deadline, false))
     }
 }
 
@@ -112,9 +105,7 @@ impl Guard {
     /// later are dropped and counted.
     #[must_use]
     pub fn close(mut self, deadline: Duration) -> bool {
-        self.0
-            .take()
-            .is_none_or(|shared| shared.await_round(deadline, true))
+        self.0.take().is_none_or(|shared| shared.await_round(deadline, true))
     }
 }
 
@@ -196,9 +187,8 @@ impl Shared {
         self.unpark();
         let mut rounds = self.rounds();
         while rounds.ended < awaited && !rounds.gone {
-            let left = until.map_or(Duration::MAX, |until| {
-                until.saturating_duration_since(Instant::now())
-            });
+            let left = until
+                .map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return false;
             }

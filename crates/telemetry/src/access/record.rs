@@ -48,6 +48,8 @@ pub struct AccessRecord {
     pub protocol: &'static str,
     /// Every attempt, in order; empty if none was made.
     pub attempts: Attempts,
+    /// Attempts in the middle that are not among them, because a request went round a large pool.
+    pub attempts_omitted: u32,
     /// Present exactly when the request failed.
     pub failure: Option<Failure>,
 }

@@ -25,11 +25,7 @@ impl Sink {
     pub(super) fn open(&self) -> io::Result<Option<File>> {
         match self {
             Self::Stdout => Ok(Some(File::from(io::stdout().as_fd().try_clone_to_owned()?))),
-            Self::File(path) => OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .map(Some),
+            Self::File(path) => OpenOptions::new().create(true).append(true).open(path).map(Some),
             Self::Off => Ok(None),
         }
     }

@@ -34,9 +34,9 @@ impl Text {
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         match bytes.get(..Self::LIMIT) {
-            Some(kept) if bytes.len() > Self::LIMIT => Self(Repr::Owned(
-                [kept, Self::ELLIPSIS].concat().into_boxed_slice(),
-            )),
+            Some(kept) if bytes.len() > Self::LIMIT => {
+                Self(Repr::Owned([kept, Self::ELLIPSIS].concat().into_boxed_slice()))
+            }
             _ => Self(Repr::Owned(bytes.into())),
         }
     }

@@ -39,15 +39,7 @@ pub(super) struct Writer<W> {
 impl<W: Write> Writer<W> {
     pub(super) fn new(sink: W, name: String, shared: Arc<Shared>) -> Self {
         let buffer = Vec::with_capacity(BATCH + 8 * 1024);
-        Self {
-            sink,
-            name,
-            shared,
-            formatter: Formatter::new(),
-            buffer,
-            refused: false,
-            nap: NAP,
-        }
+        Self { sink, name, shared, formatter: Formatter::new(), buffer, refused: false, nap: NAP }
     }
 
     /// Works until told to stop.
@@ -80,11 +72,7 @@ impl<W: Write> Writer<W> {
 
     /// Naps; the longer, the longer there has been nothing to do. A flush ends the nap.
     fn rest(&mut self, taken: usize) {
-        self.nap = if taken > 0 {
-            NAP
-        } else {
-            LONGEST_NAP.min(self.nap * 2)
-        };
+        self.nap = if taken > 0 { NAP } else { LONGEST_NAP.min(self.nap * 2) };
         thread::park_timeout(self.nap);
     }
 

@@ -55,9 +55,7 @@ pub struct MetricInfo {
 impl MetricInfo {
     /// The name of the family as OpenMetrics means it: without the suffix of the kind.
     pub(super) fn family_name(&self) -> &'static str {
-        self.name
-            .strip_suffix(self.kind.suffix())
-            .unwrap_or(self.name)
+        self.name.strip_suffix(self.kind.suffix()).unwrap_or(self.name)
     }
 }
 
@@ -108,6 +106,8 @@ families! {
         "Health probes that ended, by result: pass or fail.";
     ProbeDuration: Histogram "switchback_probe_duration_seconds" ["pool"]
         "Time that a health probe took, whatever its result.";
+    ProbeLag: Gauge "switchback_probe_lag_seconds" ["pool"]
+        "How late the health probe is that has been due for longest. Above the interval: probes cannot keep up.";
     AccessLogDropped: Counter "switchback_access_log_dropped_total" []
         "Access-log lines that were lost because the queue to their writer was full.";
     AccessLogWriteErrors: Counter "switchback_access_log_write_errors_total" []

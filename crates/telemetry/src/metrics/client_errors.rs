@@ -26,9 +26,7 @@ pub(super) struct Series {
 
 impl ClientErrors {
     pub(super) fn new(reasons: &'static [&'static str]) -> Self {
-        Self {
-            rows: Origin::ALL.map(|_| ALTERNATIVES.map(|_| Row::new(reasons))),
-        }
+        Self { rows: Origin::ALL.map(|_| ALTERNATIVES.map(|_| Row::new(reasons))) }
     }
 
     pub(super) fn add(&self, origin: Origin, alternatives: bool, reason: &'static str) {
@@ -36,20 +34,15 @@ impl ClientErrors {
     }
 
     pub(super) fn series(&self) -> impl Iterator<Item = Series> + '_ {
-        Origin::ALL
-            .into_iter()
-            .zip(&self.rows)
-            .flat_map(|(origin, by_alternatives)| {
-                ALTERNATIVES.into_iter().zip(by_alternatives).flat_map(
-                    move |(alternatives, row)| {
-                        row.iter().map(move |(reason, count)| Series {
-                            origin: origin.as_str(),
-                            alternatives,
-                            reason,
-                            count,
-                        })
-                    },
-                )
+        Origin::ALL.into_iter().zip(&self.rows).flat_map(|(origin, by_alternatives)| {
+            ALTERNATIVES.into_iter().zip(by_alternatives).flat_map(move |(alternatives, row)| {
+                row.iter().map(move |(reason, count)| Series {
+                    origin: origin.as_str(),
+                    alternatives,
+                    reason,
+                    count,
+                })
             })
+        })
     }
 }

@@ -44,10 +44,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(names: &'static [&'static str]) -> Self {
-        Self {
-            names,
-            counts: (0..=names.len()).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self { names, counts: (0..=names.len()).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// Adds one to the name at `index`; beyond the list, to `other`.
@@ -65,10 +62,7 @@ impl Row {
 
     /// Names with their counts, zeros too; `other` comes last and only if it was counted.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        let counts = self
-            .counts
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed));
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
         let names = self.names.iter().copied().map(Some).chain([None]);
         names.zip(counts).filter_map(|(name, count)| match name {
             Some(name) => Some((name, count)),
@@ -94,10 +88,7 @@ mod tests {
         row.add_named("b");
         row.add_named("unheard of");
         row.add(usize::MAX);
-        assert_eq!(
-            row.iter().collect::<Vec<_>>(),
-            [("a", 0), ("b", 2), ("other", 2)]
-        );
+        assert_eq!(row.iter().collect::<Vec<_>>(), [("a", 0), ("b", 2), ("other", 2)]);
         assert_eq!(row.counted().collect::<Vec<_>>(), [("b", 2), ("other", 2)]);
     }
 

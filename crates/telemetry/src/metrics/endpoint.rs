@@ -61,14 +61,7 @@ impl EndpointMetrics {
     /// Every status with 1 for the current one and 0 for the others; nothing before the first is known.
     pub(super) fn statuses(&self) -> impl Iterator<Item = (&'static str, i64)> {
         let current = self.status.load(Ordering::Relaxed);
-        let known = if current == UNKNOWN {
-            &[]
-        } else {
-            self.statuses
-        };
-        known
-            .iter()
-            .enumerate()
-            .map(move |(index, name)| (*name, i64::from(index == current)))
+        let known = if current == UNKNOWN { &[] } else { self.statuses };
+        known.iter().enumerate().map(move |(index, name)| (*name, i64::from(index == current)))
     }
 }

@@ -54,12 +54,7 @@ impl<'a> Snapshot<'a> {
             families,
             routes: families.routes.living(),
             pools: families.pools.living(),
-            endpoints: families
-                .endpoints
-                .living()
-                .into_iter()
-                .map(labelled)
-                .collect(),
+            endpoints: families.endpoints.living().into_iter().map(labelled).collect(),
         }
     }
 
@@ -77,28 +72,17 @@ impl<'a> Snapshot<'a> {
             None => (family, None),
         };
         let encoder = encoder.encode_descriptor(name, metric.help, unit.as_ref(), kind)?;
-        self.encode_series(
-            metric,
-            &mut Out {
-                encoder,
-                names: metric.labels,
-            },
-        )
+        self.encode_series(metric, &mut Out { encoder, names: metric.labels })
     }
 
     fn encode_series(&self, metric: &MetricInfo, out: &mut Out<'_>) -> fmt::Result {
         let families = self.families;
         match metric.family {
             Family::ClientErrors => families.client_errors.series().try_for_each(|series| {
-                out.counter(
-                    [series.origin, series.alternatives, series.reason],
-                    series.count,
-                )
+                out.counter([series.origin, series.alternatives, series.reason], series.count)
             }),
             Family::Requests => self.routes.iter().try_for_each(|(route, handle)| {
-                handle
-                    .requests()
-                    .try_for_each(|(class, count)| out.counter([route, class], count))
+                handle.requests().try_for_each(|(class, count)| out.counter([route, class], count))
             }),
             Family::RequestsRescued => self
                 .routes
@@ -127,12 +111,9 @@ impl<'a> Snapshot<'a> {
                 })
             }),
             Family::EndpointStatusChanges => self.each_endpoint(|labels, handle| {
-                handle
-                    .status_changes
-                    .iter()
-                    .try_for_each(|(status, count)| {
-                        out.counter([labels[0], labels[1], status], count)
-                    })
+                handle.status_changes.iter().try_for_each(|(status, count)| {
+                    out.counter([labels[0], labels[1], status], count)
+                })
             }),
             Family::Probes => self.each_endpoint(|labels, handle| {
                 handle.probes.iter().try_for_each(|(result, count)| {
@@ -143,6 +124,10 @@ impl<'a> Snapshot<'a> {
                 .pools
                 .iter()
                 .try_for_each(|(pool, handle)| out.histogram([pool], &handle.probe_duration)),
+            Family::ProbeLag => {
+                let mut pools = self.pools.iter();
+                pools.try_for_each(|(pool, handle)| out.gauge([pool], handle.probe_lag_seconds()))
+            }
             Family::AccessLogDropped => out.counter([], self.access_log(AccessLog::dropped)),
             Family::AccessLogWriteErrors => {
                 out.counter([], self.access_log(AccessLog::write_errors))
@@ -178,9 +163,7 @@ struct Out<'a> {
 impl Out<'_> {
     fn counter<const N: usize>(&mut self, values: [&str; N], count: u64) -> fmt::Result {
         if N == 0 {
-            return self
-                .encoder
-                .encode_counter::<NoLabelSet, _, u64>(&count, None);
+            return self.encoder.encode_counter::<NoLabelSet, _, u64>(&count, None);
         }
         let labels = self.labels(values);
         let mut encoder = self.encoder.encode_family(&labels)?;
@@ -212,11 +195,7 @@ impl Out<'_> {
     }
 
     fn labels<'v, const N: usize>(&self, values: [&'v str; N]) -> [(&'static str, &'v str); N] {
-        debug_assert_eq!(
-            self.names.len(),
-            N,
-            "the catalogue and the exposition disagree"
-        );
+        debug_assert_eq!(self.names.len(), N, "the catalogue and the exposition disagree");
         std::array::from_fn(|index| (self.names.get(index).copied().unwrap_or(""), values[index]))
     }
 }

@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Upper bounds in seconds, inclusive: 1-2.5-5 from a millisecond to ten seconds, then the usual timeouts.
-pub(super) const BOUNDS: [f64; 15] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-];
+pub(super) const BOUNDS: [f64; 15] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// [`BOUNDS`] in microseconds.
 const BOUNDS_MICROS: [u64; 15] = [
@@ -28,9 +27,7 @@ pub(super) struct Histogram {
 
 impl Histogram {
     pub(super) fn observe(&self, duration: Duration) {
-        let micros = duration
-            .saturating_add(Duration::from_nanos(500))
-            .as_micros();
+        let micros = duration.saturating_add(Duration::from_nanos(500)).as_micros();
         let micros = u64::try_from(micros).unwrap_or(u64::MAX);
         let index = BOUNDS_MICROS.partition_point(|&bound| bound < micros);
         self.buckets[index].fetch_add(1, Ordering::Relaxed);
@@ -45,13 +42,7 @@ impl Histogram {
     /// Upper bounds in seconds, each with the observations of its bucket alone; the last is infinite.
     pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
         let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
-        bounds
-            .zip(
-                self.buckets
-                    .iter()
-                    .map(|count| count.load(Ordering::Relaxed)),
-            )
-            .collect()
+        bounds.zip(self.buckets.iter().map(|count| count.load(Ordering::Relaxed))).collect()
     }
 }
 
@@ -72,11 +63,7 @@ mod tests {
         for micros in [0, 1_000, 1_001, 60_000_000, 60_000_001] {
             histogram.observe(Duration::from_micros(micros));
         }
-        let counts: Vec<u64> = histogram
-            .buckets()
-            .into_iter()
-            .map(|(_, count)| count)
-            .collect();
+        let counts: Vec<u64> = histogram.buckets().into_iter().map(|(_, count)| count).collect();
         assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
         assert!((histogram.sum() - 120.002_002).abs() < 1e-9);
     }

@@ -110,18 +110,14 @@ impl Metrics {
     /// The handle of a route. To be called when a configuration is loaded: it locks and allocates.
     #[must_use]
     pub fn route(&self, route: &str) -> Arc<RouteMetrics> {
-        self.families
-            .routes
-            .resolve(Arc::from(route), RouteMetrics::new)
+        self.families.routes.resolve(Arc::from(route), RouteMetrics::new)
     }
 
     /// The handle of a pool. To be called when a configuration is loaded: it locks and allocates.
     #[must_use]
     pub fn pool(&self, pool: &str) -> Arc<PoolMetrics> {
         let decisions = self.families.vocabulary.decisions;
-        self.families
-            .pools
-            .resolve(Arc::from(pool), || PoolMetrics::new(decisions))
+        self.families.pools.resolve(Arc::from(pool), || PoolMetrics::new(decisions))
     }
 
     /// The handle of an endpoint. To be called when it is configured or discovered: it locks and
@@ -130,9 +126,7 @@ impl Metrics {
     pub fn endpoint(&self, pool: &str, endpoint: SocketAddr) -> Arc<EndpointMetrics> {
         let vocabulary = &self.families.vocabulary;
         let key = (Arc::from(pool), endpoint);
-        self.families
-            .endpoints
-            .resolve(key, || EndpointMetrics::new(vocabulary))
+        self.families.endpoints.resolve(key, || EndpointMetrics::new(vocabulary))
     }
 
     /// Counts a request as in flight until the returned guard is dropped.
@@ -143,16 +137,12 @@ impl Metrics {
     /// Counts a request that failed. `alternatives` says whether something else could still have been
     /// tried. With alternatives the count is the broken promise, and must stay zero.
     pub fn client_error(&self, origin: Origin, alternatives: bool, reason: &'static str) {
-        self.families
-            .client_errors
-            .add(origin, alternatives, reason);
+        self.families.client_errors.add(origin, alternatives, reason);
     }
 
     /// Notes the number of the configuration that is in force.
     pub fn set_config_generation(&self, generation: u64) {
-        self.families
-            .config_generation
-            .store(generation, Ordering::Relaxed);
+        self.families.config_generation.store(generation, Ordering::Relaxed);
     }
 
     /// Exposes the losses of `log` from now on. Only the first log counts.

@@ -45,8 +45,6 @@ impl RouteMetrics {
 
     /// Requests by class. `1xx` ends a request only by an upgrade, so it is shown only if it happened.
     pub(super) fn requests(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.requests
-            .iter()
-            .filter(|(class, count)| *class != "1xx" || *count > 0)
+        self.requests.iter().filter(|(class, count)| *class != "1xx" || *count > 0)
     }
 }

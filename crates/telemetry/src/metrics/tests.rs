@@ -11,11 +11,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
 };
 
 fn metrics() -> Metrics {
-    Metrics::new(
-        VOCABULARY,
-        "1.2.3",
-        UNIX_EPOCH + Duration::from_millis(1_500),
-    )
+    Metrics::new(VOCABULARY, "1.2.3", UNIX_EPOCH + Duration::from_millis(1_500))
 }
 
 fn endpoint() -> SocketAddr {
@@ -35,9 +31,7 @@ fn value(rendered: &str, series: &str) -> Option<f64> {
 
 /// Names of the families as the exposition declares them, in order.
 fn declared(rendered: &str) -> Vec<(String, String)> {
-    let types = rendered
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE "));
+    let types = rendered.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     types
         .map(|line| line.split_once(' ').unwrap())
         .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
@@ -65,12 +59,7 @@ fn the_exposition_declares_the_catalogue_in_its_order() {
     let _held = everything(&metrics);
     let expected: Vec<(String, String)> = catalogue()
         .iter()
-        .map(|metric| {
-            (
-                metric.family_name().to_owned(),
-                metric.kind.as_str().to_owned(),
-            )
-        })
+        .map(|metric| (metric.family_name().to_owned(), metric.kind.as_str().to_owned()))
         .collect();
     assert_eq!(declared(&metrics.render()), expected);
 }
@@ -92,9 +81,7 @@ fn every_metric_has_a_series_with_its_labels_and_no_other_series_exists() {
                 _ => &line[..name_end] == metric.name,
             })
             .unwrap_or_else(|| panic!("not in the catalogue: {line}"));
-        let labels = line[name_end..]
-            .split_once('}')
-            .map_or("", |(labels, _)| labels);
+        let labels = line[name_end..].split_once('}').map_or("", |(labels, _)| labels);
         let names: Vec<&str> = labels
             .split(['{', ','])
             .filter_map(|label| Some(label.split_once("=\"")?.0))
@@ -112,17 +99,9 @@ fn names_are_unique_and_end_in_their_unit() {
     assert_eq!(names.len(), catalogue().len());
     for metric in catalogue() {
         assert!(metric.name.starts_with("switchback_"), "{}", metric.name);
-        assert!(
-            metric.name.ends_with(metric.kind.suffix()),
-            "{}",
-            metric.name
-        );
+        assert!(metric.name.ends_with(metric.kind.suffix()), "{}", metric.name);
         let is_duration = metric.kind == MetricKind::Histogram;
-        assert!(
-            !is_duration || metric.name.ends_with("_seconds"),
-            "{}",
-            metric.name
-        );
+        assert!(!is_duration || metric.name.ends_with("_seconds"), "{}", metric.name);
         assert!(metric.help.ends_with('.'), "{}", metric.name);
         // Backslashes and line feeds would need escaping, and the encoder does none for help.
         assert!(!metric.help.contains(['\\', '\n']), "{}", metric.name);
@@ -132,18 +111,12 @@ fn names_are_unique_and_end_in_their_unit() {
 #[test]
 fn a_fresh_process_exposes_this() {
     let rendered = Metrics::new(
-        Vocabulary {
-            reasons: &["destination_unavailable"],
-            ..VOCABULARY
-        },
+        Vocabulary { reasons: &["destination_unavailable"], ..VOCABULARY },
         "1.2.3",
         UNIX_EPOCH + Duration::from_millis(1_500),
     )
     .render();
-    let lines: Vec<&str> = rendered
-        .lines()
-        .filter(|line| !line.starts_with("# HELP"))
-        .collect();
+    let lines: Vec<&str> = rendered.lines().filter(|line| !line.starts_with("# HELP")).collect();
     assert_eq!(
         lines,
         [
@@ -168,6 +141,8 @@ fn a_fresh_process_exposes_this() {
             "# TYPE switchback_probes counter",
             "# TYPE switchback_probe_duration_seconds histogram",
             "# UNIT switchback_probe_duration_seconds seconds",
+            "# TYPE switchback_probe_lag_seconds gauge",
+            "# UNIT switchback_probe_lag_seconds seconds",
             "# TYPE switchback_access_log_dropped counter",
             "switchback_access_log_dropped_total 0",
             "# TYPE switchback_access_log_write_errors counter",
@@ -200,36 +175,14 @@ fn a_request_counts_in_its_class_and_in_every_bucket_that_it_fits() {
         ("switchback_requests_total{route=\"r\",class=\"4xx\"}", 0.0),
         ("switchback_requests_total{route=\"r\",class=\"5xx\"}", 1.0),
         ("switchback_requests_rescued_total{route=\"r\"}", 1.0),
-        (
-            "switchback_request_duration_seconds_bucket{le=\"0.0025\",route=\"r\"}",
-            1.0,
-        ),
-        (
-            "switchback_request_duration_seconds_bucket{le=\"0.005\",route=\"r\"}",
-            2.0,
-        ),
-        (
-            "switchback_request_duration_seconds_bucket{le=\"60.0\",route=\"r\"}",
-            2.0,
-        ),
-        (
-            "switchback_request_duration_seconds_bucket{le=\"+Inf\",route=\"r\"}",
-            3.0,
-        ),
-        (
-            "switchback_request_duration_seconds_count{route=\"r\"}",
-            3.0,
-        ),
-        (
-            "switchback_request_duration_seconds_sum{route=\"r\"}",
-            90.004,
-        ),
+        ("switchback_request_duration_seconds_bucket{le=\"0.0025\",route=\"r\"}", 1.0),
+        ("switchback_request_duration_seconds_bucket{le=\"0.005\",route=\"r\"}", 2.0),
+        ("switchback_request_duration_seconds_bucket{le=\"60.0\",route=\"r\"}", 2.0),
+        ("switchback_request_duration_seconds_bucket{le=\"+Inf\",route=\"r\"}", 3.0),
+        ("switchback_request_duration_seconds_count{route=\"r\"}", 3.0),
+        ("switchback_request_duration_seconds_sum{route=\"r\"}", 90.004),
     ] {
-        assert_eq!(
-            value(&rendered, series),
-            Some(expected),
-            "{series}\n{rendered}"
-        );
+        assert_eq!(value(&rendered, series), Some(expected), "{series}\n{rendered}");
     }
 }
 
@@ -242,17 +195,27 @@ fn exactly_one_status_is_one_and_staying_is_no_change() {
     handle.set_status(1);
     handle.set_status(1);
     let rendered = metrics.render();
-    for (status, is_current, changes) in [
-        ("pending", 0.0, 0.0),
-        ("healthy", 1.0, 1.0),
-        ("failing", 0.0, 0.0),
-    ] {
+    for (status, is_current, changes) in
+        [("pending", 0.0, 0.0), ("healthy", 1.0, 1.0), ("failing", 0.0, 0.0)]
+    {
         let labels = format!("{{pool=\"api\",endpoint=\"10.0.1.11:8080\",status=\"{status}\"}}");
         let current = value(&rendered, &format!("switchback_endpoint_status{labels}"));
         assert_eq!(current, Some(is_current), "{status}");
         let changed = format!("switchback_endpoint_status_changes_total{labels}");
         assert_eq!(value(&rendered, &changed), Some(changes), "{status}");
     }
+}
+
+#[test]
+fn the_probe_lag_is_the_latest_that_was_noted() {
+    let metrics = metrics();
+    let pool = metrics.pool("api");
+    let lag = || value(&metrics.render(), "switchback_probe_lag_seconds{pool=\"api\"}");
+    assert_eq!(lag(), Some(0.0));
+    pool.probe_lag(Duration::from_millis(2_500));
+    assert_eq!(lag(), Some(2.5));
+    pool.probe_lag(Duration::ZERO);
+    assert_eq!(lag(), Some(0.0));
 }
 
 #[test]
@@ -263,17 +226,11 @@ fn outcomes_appear_with_their_first_attempt() {
     let series = |name: &str, rest: &str| {
         format!("switchback_{name}{{pool=\"api\",endpoint=\"10.0.1.11:8080\"{rest}}}")
     };
-    assert_eq!(
-        value(&metrics.render(), &series("endpoint_in_flight", "")),
-        Some(1.0)
-    );
+    assert_eq!(value(&metrics.render(), &series("endpoint_in_flight", "")), Some(1.0));
     drop(in_flight);
     handle.attempt_finished(1);
     let rendered = metrics.render();
-    assert_eq!(
-        value(&rendered, &series("endpoint_in_flight", "")),
-        Some(0.0)
-    );
+    assert_eq!(value(&rendered, &series("endpoint_in_flight", "")), Some(0.0));
     let refused = series("attempts_total", ",outcome=\"connection_refused\"");
     assert_eq!(value(&rendered, &refused), Some(1.0));
     assert!(!rendered.contains("outcome=\"completed\""));
@@ -304,29 +261,16 @@ fn a_broken_promise_is_counted_under_its_reason() {
         let labels = format!("origin=\"{origin}\",alternatives=\"{alternatives}\"");
         format!("switchback_client_errors_total{{{labels},reason=\"{reason}\"}}")
     };
-    assert_eq!(
-        value(&rendered, &series("endpoint", "1+", "connection_refused")),
-        Some(1.0)
-    );
-    assert_eq!(
-        value(&rendered, &series("endpoint", "0", "connection_refused")),
-        Some(0.0)
-    );
-    assert_eq!(
-        value(&rendered, &series("gateway", "0", "other")),
-        Some(1.0)
-    );
+    assert_eq!(value(&rendered, &series("endpoint", "1+", "connection_refused")), Some(1.0));
+    assert_eq!(value(&rendered, &series("endpoint", "0", "connection_refused")), Some(0.0));
+    assert_eq!(value(&rendered, &series("gateway", "0", "other")), Some(1.0));
 }
 
 #[test]
 fn names_from_the_configuration_are_escaped() {
     let metrics = metrics();
     let _route = metrics.route("a\"b\\c\nd");
-    assert!(
-        metrics
-            .render()
-            .contains(r#"{route="a\"b\\c\nd",class="2xx"} 0"#)
-    );
+    assert!(metrics.render().contains(r#"{route="a\"b\\c\nd",class="2xx"} 0"#));
 }
 
 #[test]
@@ -345,14 +289,8 @@ fn handles_of_all_threads_add_up() {
     });
     let rendered = metrics.render();
     assert_eq!(value(&rendered, "switchback_requests_in_flight"), Some(0.0));
-    let requests = value(
-        &rendered,
-        "switchback_requests_total{route=\"r\",class=\"2xx\"}",
-    );
+    let requests = value(&rendered, "switchback_requests_total{route=\"r\",class=\"2xx\"}");
     assert_eq!(requests, Some(40_000.0));
-    let sum = value(
-        &rendered,
-        "switchback_request_duration_seconds_sum{route=\"r\"}",
-    );
+    let sum = value(&rendered, "switchback_request_duration_seconds_sum{route=\"r\"}");
     assert_eq!(sum, Some(0.04));
 }

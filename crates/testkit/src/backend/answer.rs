@@ -25,22 +25,13 @@ impl Answer {
             _ => Bytes::from(format!("status {status}\n")),
         };
         let (headers, delay) = (Vec::new(), Duration::ZERO);
-        Self {
-            status,
-            headers,
-            body,
-            delay,
-            framing: Framing::ContentLength,
-        }
+        Self { status, headers, body, delay, framing: Framing::ContentLength }
     }
 
     /// A 200 with this body.
     #[must_use]
     pub fn ok(body: impl Into<Bytes>) -> Self {
-        Self {
-            body: body.into(),
-            ..Self::status(200)
-        }
+        Self { body: body.into(), ..Self::status(200) }
     }
 
     /// Adds a header; `Connection: close` is obeyed.
@@ -53,10 +44,7 @@ impl Answer {
     /// Sets the body.
     #[must_use]
     pub fn body(self, body: impl Into<Bytes>) -> Self {
-        Self {
-            body: body.into(),
-            ..self
-        }
+        Self { body: body.into(), ..self }
     }
 
     /// Waits this long after the request has been read in full.

@@ -215,12 +215,7 @@ impl Behavior {
     #[must_use]
     pub fn sometimes(self, p: f64, seed: u64) -> Self {
         let rng = Mutex::new(SmallRng::seed_from_u64(seed));
-        Self::Sometimes(Arc::new(Sometimes {
-            p,
-            rng,
-            then: self,
-            otherwise: Self::ok(),
-        }))
+        Self::Sometimes(Arc::new(Sometimes { p, rng, then: self, otherwise: Self::ok() }))
     }
 
     /// What a new connection meets: `Some` only for what acts before a request.
@@ -259,10 +254,7 @@ impl Behavior {
 
 impl Sometimes {
     fn roll(&self) -> bool {
-        self.rng
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .random_bool(self.p)
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).random_bool(self.p)
     }
 }
 

@@ -64,16 +64,7 @@ impl Connection {
     pub(super) fn new(shared: Arc<Shared>, stream: TcpStream, number: u64) -> Self {
         let (ended, paused) = (shared.ended.subscribe(), shared.paused.subscribe());
         let (buf, open) = (BytesMut::new(), Open(Arc::clone(&shared), number));
-        Self {
-            shared,
-            stream,
-            buf,
-            ended,
-            paused,
-            number,
-            nth: 0,
-            _open: open,
-        }
+        Self { shared, stream, buf, ended, paused, number, nth: 0, _open: open }
     }
 
     /// Serves until either side ends it.
@@ -117,19 +108,9 @@ impl Connection {
             return Ok(Next::End(Ending::Fin));
         };
         let health = self.health_of(&head.target);
-        let info = RequestInfo {
-            index: self.count(health.is_some()),
-            ..head
-        };
+        let info = RequestInfo { index: self.count(health.is_some()), ..head };
         let behavior = self.behavior_of(&info, health);
-        if let (
-            Behavior::CloseOnReuse {
-                executed: false,
-                ending,
-            },
-            1..,
-        ) = (&behavior, info.nth)
-        {
+        if let (Behavior::CloseOnReuse { executed: false, ending }, 1..) = (&behavior, info.nth) {
             self.shared.refused_on_reuse.fetch_add(1, Ordering::SeqCst);
             return Ok(Next::End(*ending));
         }
@@ -137,19 +118,9 @@ impl Connection {
             return self.refuse().await;
         };
         let head = (&*info.method, &*info.target, &info.headers);
-        let entry = self
-            .shared
-            .log
-            .begin(health.is_some(), head, (self.number, info.nth));
+        let entry = self.shared.log.begin(health.is_some(), head, (self.number, info.nth));
         let expects = wire::has_token(&info.headers, "expect", "100-continue");
-        let mut request = Request {
-            info,
-            entry,
-            body,
-            keep,
-            content: Vec::new(),
-            expects,
-        };
+        let mut request = Request { info, entry, body, keep, content: Vec::new(), expects };
         if !behavior.is_early() || request.body.is_done() {
             self.read_body(&mut request, u64::MAX).await?;
         }
@@ -241,11 +212,7 @@ impl Connection {
 
     /// The request's position among the traffic.
     fn count(&self, health: bool) -> u64 {
-        if health {
-            0
-        } else {
-            self.shared.requests.fetch_add(1, Ordering::SeqCst)
-        }
+        if health { 0 } else { self.shared.requests.fetch_add(1, Ordering::SeqCst) }
     }
 
     /// Reads `most` bytes of the body, or all of it; then the request counts as executed. An error if
@@ -259,9 +226,7 @@ impl Connection {
         loop {
             let from = request.content.len();
             let limit = usize::try_from(most - read).unwrap_or(usize::MAX);
-            let decoded = request
-                .body
-                .decode(&mut self.buf, &mut request.content, limit);
+            let decoded = request.body.decode(&mut self.buf, &mut request.content, limit);
             decoded.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.0))?;
             let new = &request.content[from..];
             read += new.len() as u64;

@@ -23,10 +23,7 @@ impl Port {
     /// Reserves a free port of 127.0.0.1.
     pub(crate) fn reserve() -> io::Result<Self> {
         let reservation = bound((Ipv4Addr::LOCALHOST, 0).into())?;
-        Ok(Self {
-            addr: reservation.local_addr()?,
-            _reservation: reservation,
-        })
+        Ok(Self { addr: reservation.local_addr()?, _reservation: reservation })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {

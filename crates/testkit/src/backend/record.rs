@@ -56,9 +56,7 @@ pub(crate) const HASH_OF_NOTHING: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// Goes on with a hash.
 pub(crate) fn rehash(hash: u64, more: &[u8]) -> u64 {
-    more.iter().fold(hash, |h, byte| {
-        (h ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    more.iter().fold(hash, |h, byte| (h ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The ids that were executed more than once on these backends together, with how often.
@@ -121,17 +119,9 @@ impl Log {
         };
         let mut lists = self.lists();
         let epoch = lists.epoch;
-        let list = if health {
-            &mut lists.health
-        } else {
-            &mut lists.traffic
-        };
+        let list = if health { &mut lists.health } else { &mut lists.traffic };
         list.push(recorded);
-        Entry {
-            health,
-            index: list.len() - 1,
-            epoch,
-        }
+        Entry { health, index: list.len() - 1, epoch }
     }
 
     /// Changes an entry.
@@ -140,11 +130,7 @@ impl Log {
         if lists.epoch != entry.epoch {
             return;
         }
-        let list = if entry.health {
-            &mut lists.health
-        } else {
-            &mut lists.traffic
-        };
+        let list = if entry.health { &mut lists.health } else { &mut lists.traffic };
         change(&mut list[entry.index]);
     }
 
@@ -159,10 +145,7 @@ impl Log {
     /// Forgets everything.
     pub(crate) fn clear(&self) {
         let mut lists = self.lists();
-        *lists = Lists {
-            epoch: lists.epoch + 1,
-            ..Lists::default()
-        };
+        *lists = Lists { epoch: lists.epoch + 1, ..Lists::default() };
     }
 
     pub(crate) fn executions_by_id(&self) -> HashMap<String, u64> {

@@ -36,43 +36,23 @@ impl Connection {
             Behavior::CloseOnReuse { .. } => self.answer(request, &Answer::ok("ok\n")).await,
             Behavior::CloseAfterAnswerSilently { idle, ending } => {
                 self.answer(request, &Answer::ok("ok\n")).await?;
-                Ok(if idle.is_zero() {
-                    Next::End(ending)
-                } else {
-                    Next::KeepFor(idle, ending)
-                })
+                Ok(if idle.is_zero() { Next::End(ending) } else { Next::KeepFor(idle, ending) })
             }
             Behavior::Garbage(bytes) => self.send_then(&bytes, Ending::Fin).await,
             Behavior::TruncatedHeader(ending) => {
-                self.send_then(
-                    b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\nx-cut: he",
-                    ending,
-                )
-                .await
+                self.send_then(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\nx-cut: he", ending).await
             }
-            Behavior::TruncatedBody {
-                framing,
-                declared,
-                sent,
-                ending,
-            } => {
+            Behavior::TruncatedBody { framing, declared, sent, ending } => {
                 self.partial(request, framing, declared, sent).await?;
                 Ok(Next::End(ending))
             }
-            Behavior::StalledBody {
-                framing,
-                declared,
-                sent,
-            } => {
+            Behavior::StalledBody { framing, declared, sent } => {
                 self.partial(request, framing, declared, sent).await?;
                 self.silence().await
             }
-            Behavior::SlowBody {
-                framing,
-                piece,
-                count,
-                gap,
-            } => self.slow_body(request, framing, piece, count, gap).await,
+            Behavior::SlowBody { framing, piece, count, gap } => {
+                self.slow_body(request, framing, piece, count, gap).await
+            }
             Behavior::SlowHeader { answer, gap } => {
                 for byte in self.head_of(request, &answer, answer.body.len()) {
                     tokio::time::sleep(gap).await;
@@ -95,11 +75,7 @@ impl Connection {
             }
             Behavior::Informational { statuses, answer } => {
                 for status in statuses {
-                    let link = if status == 103 {
-                        "link: </a.css>; rel=preload\r\n"
-                    } else {
-                        ""
-                    };
+                    let link = if status == 103 { "link: </a.css>; rel=preload\r\n" } else { "" };
                     let interim = format!("{}{link}\r\n", status_line(status));
                     self.send(interim.as_bytes()).await?;
                 }
@@ -123,18 +99,13 @@ impl Connection {
         if has_body(request, answer.status) {
             match answer.framing {
                 Framing::Chunked => {
-                    self.send(&[&chunk(&answer.body), LAST_CHUNK].concat())
-                        .await?;
+                    self.send(&[&chunk(&answer.body), LAST_CHUNK].concat()).await?;
                 }
                 Framing::ContentLength | Framing::UntilClose => self.send(&answer.body).await?,
             }
         }
         self.answered(request);
-        Ok(if keeps(request, answer) {
-            Next::Keep
-        } else {
-            Next::End(Ending::Fin)
-        })
+        Ok(if keeps(request, answer) { Next::Keep } else { Next::End(Ending::Fin) })
     }
 
     fn answered(&self, request: &Request) {
@@ -204,10 +175,7 @@ impl Connection {
         let content = vec![b'x'; sent.min(declared)];
         if framing == Framing::Chunked {
             let whole = chunk(&vec![b'x'; declared]);
-            let size_line = whole
-                .iter()
-                .position(|b| *b == b'\n')
-                .map_or(0, |at| at + 1);
+            let size_line = whole.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
             bytes.extend_from_slice(&whole[..size_line]);
         }
         bytes.extend_from_slice(&content);
@@ -240,11 +208,7 @@ impl Connection {
             self.send(LAST_CHUNK).await?;
         }
         self.answered(request);
-        Ok(if keeps(request, &answer) {
-            Next::Keep
-        } else {
-            Next::End(Ending::Fin)
-        })
+        Ok(if keeps(request, &answer) { Next::Keep } else { Next::End(Ending::Fin) })
     }
 
     async fn early(
@@ -279,10 +243,8 @@ impl Connection {
         let Some(protocol) = wanted else {
             return self.answer(request, &Answer::status(426)).await;
         };
-        let head = format!(
-            "{}connection: Upgrade\r\nupgrade: {protocol}\r\n\r\n",
-            status_line(101)
-        );
+        let head =
+            format!("{}connection: Upgrade\r\nupgrade: {protocol}\r\n\r\n", status_line(101));
         self.send(head.as_bytes()).await?;
         self.answered(request);
         loop {

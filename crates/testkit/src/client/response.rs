@@ -38,10 +38,7 @@ impl End {
     }
 
     pub(crate) fn is_clean(self) -> bool {
-        matches!(
-            self,
-            Self::NoBody | Self::ContentLength | Self::Chunked | Self::Close
-        )
+        matches!(self, Self::NoBody | Self::ContentLength | Self::Chunked | Self::Close)
     }
 }
 

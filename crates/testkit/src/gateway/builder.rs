@@ -30,7 +30,7 @@ const POOL: &[(&str, &str)] = &[
     ("health", "{ enabled: false }"),
     (
         "timeouts",
-        "{ connect: 500ms, read: 1s, write: 1s, keepalive: 4s, request: 5s }",
+        "{ connect: 500ms, first_byte: 1s, idle: 1s, write: 1s, keepalive: 4s, request: 5s }",
     ),
 ];
 
@@ -81,11 +81,7 @@ impl GatewayBuilder {
     /// Adds a pool whose endpoints are YAML, as in `{ address: 127.0.0.1:80, weight: 2 }`.
     pub fn pool_of(mut self, name: &str, endpoints: &[impl ToString]) -> Self {
         let endpoints = endpoints.iter().map(ToString::to_string).collect();
-        self.pools.push(Pool {
-            name: name.to_owned(),
-            endpoints,
-            yaml: String::new(),
-        });
+        self.pools.push(Pool { name: name.to_owned(), endpoints, yaml: String::new() });
         self
     }
 
@@ -127,10 +123,7 @@ impl GatewayBuilder {
 
     /// Returns as soon as the process runs, without waiting for anything.
     pub fn without_waiting(self) -> Self {
-        Self {
-            wait: false,
-            ..self
-        }
+        Self { wait: false, ..self }
     }
 
     /// How long it may take to become ready; ten seconds unless set.
@@ -144,11 +137,7 @@ impl GatewayBuilder {
     /// If that does not happen, with what the process said.
     pub async fn start(self, binary: impl AsRef<Path>) -> Gateway {
         self.try_start(binary).await.unwrap_or_else(|failure| {
-            let StartFailure {
-                status,
-                stdout,
-                stderr,
-            } = failure;
+            let StartFailure { status, stdout, stderr } = failure;
             panic!("the gateway did not start ({status:?})\n{stdout}\n{stderr}")
         })
     }
@@ -169,24 +158,11 @@ impl GatewayBuilder {
         let dir = TempDir::new().expect("a temporary folder");
         let config = self.write_files(dir.path(), &ports);
         let mut command = Command::new(binary);
-        command
-            .arg("run")
-            .arg("-c")
-            .arg(config)
-            .current_dir(dir.path());
+        command.arg("run").arg("-c").arg(config).current_dir(dir.path());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let process = Process::spawn(command);
-        let gateway = Gateway {
-            process,
-            dir,
-            described: self.clone(),
-            ports,
-        };
-        if self.wait {
-            gateway.ready_within(self.deadline).await
-        } else {
-            Ok(gateway)
-        }
+        let gateway = Gateway { process, dir, described: self.clone(), ports };
+        if self.wait { gateway.ready_within(self.deadline).await } else { Ok(gateway) }
     }
 
     fn write_files(&self, dir: &Path, ports: &Ports) -> PathBuf {
@@ -197,20 +173,14 @@ impl GatewayBuilder {
             let text = ports.fill(&pool.text(), dir);
             write_file(dir, &pool_path(&pool.name), text.as_bytes());
         }
-        write_file(
-            dir,
-            "switchback.yaml",
-            ports.fill(&self.main_text(), dir).as_bytes(),
-        );
+        write_file(dir, "switchback.yaml", ports.fill(&self.main_text(), dir).as_bytes());
         dir.join("switchback.yaml")
     }
 
     /// The file of a pool, with other endpoints.
     pub(super) fn pool_text(&self, name: &str, endpoints: &[impl ToString]) -> String {
         let pool = self.pools.iter().find(|pool| pool.name == name);
-        let mut pool = pool
-            .cloned()
-            .unwrap_or_else(|| panic!("no pool {name} was described"));
+        let mut pool = pool.cloned().unwrap_or_else(|| panic!("no pool {name} was described"));
         pool.endpoints = endpoints.iter().map(ToString::to_string).collect();
         pool.text()
     }
@@ -223,9 +193,7 @@ impl GatewayBuilder {
         let mut text = with_defaults(&self.main, MAIN);
         if !has_key(&text, "routes") && !routes.is_empty() {
             text += "routes:\n";
-            routes
-                .iter()
-                .for_each(|route| text += &format!("  - {route}\n"));
+            routes.iter().for_each(|route| text += &format!("  - {route}\n"));
         }
         text
     }
@@ -236,9 +204,7 @@ impl Pool {
         let mut text = with_defaults(&self.yaml, POOL);
         if !has_key(&text, "endpoints") {
             text += "endpoints:\n";
-            self.endpoints
-                .iter()
-                .for_each(|endpoint| text += &format!("  - {endpoint}\n"));
+            self.endpoints.iter().for_each(|endpoint| text += &format!("  - {endpoint}\n"));
         }
         text
     }
@@ -272,11 +238,7 @@ impl Gateway {
             (same && now != Some(0)).then_some(())
         })
         .await;
-        StartFailure {
-            status,
-            stdout: self.stdout(),
-            stderr: self.stderr(),
-        }
+        StartFailure { status, stdout: self.stdout(), stderr: self.stderr() }
     }
 }
 
@@ -297,10 +259,7 @@ fn with_defaults(text: &str, defaults: &[(&str, &str)]) -> String {
 }
 
 fn has_key(text: &str, key: &str) -> bool {
-    text.lines().any(|line| {
-        line.strip_prefix(key)
-            .is_some_and(|rest| rest.starts_with(':'))
-    })
+    text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))
 }
 
 /// Where the file of a pool is.

@@ -27,14 +27,10 @@ impl Metrics {
     /// On a line that is neither, naming it.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let lines = text
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let samples =
             lines.map(|line| parse(line).unwrap_or_else(|| panic!("no metric: {line:?}")));
-        Self {
-            samples: samples.collect(),
-        }
+        Self { samples: samples.collect() }
     }
 
     /// The samples of this name that carry these labels, and maybe others.
@@ -71,11 +67,7 @@ fn parse(line: &str) -> Option<Sample> {
         rest = &rest[1..];
     }
     let value = rest.split_whitespace().next()?.parse().ok()?;
-    Some(Sample {
-        name: name.to_owned(),
-        labels,
-        value,
-    })
+    Some(Sample { name: name.to_owned(), labels, value })
 }
 
 /// The text up to the closing quote with escapes undone, and what follows the quote.

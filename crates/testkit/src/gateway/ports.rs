@@ -19,15 +19,9 @@ pub(crate) struct Ports {
 impl Ports {
     pub(crate) fn reserve() -> Self {
         let reserved = [(); 3].map(|()| reserve());
-        let [listen, admin, spare] = reserved
-            .each_ref()
-            .map(|socket| socket.local_addr().expect("a bound socket has one"));
-        Self {
-            listen,
-            admin,
-            spare,
-            _reserved: reserved,
-        }
+        let [listen, admin, spare] =
+            reserved.each_ref().map(|socket| socket.local_addr().expect("a bound socket has one"));
+        Self { listen, admin, spare, _reserved: reserved }
     }
 
     /// Puts addresses and folder where a text names them.
@@ -42,8 +36,6 @@ impl Ports {
 fn reserve() -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("SO_REUSEADDR");
-    socket
-        .bind((Ipv4Addr::LOCALHOST, 0).into())
-        .expect("a free port");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
     socket
 }

@@ -28,10 +28,7 @@ pub(crate) struct Output {
 impl Process {
     /// Starts the command with its output captured.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let spawned = command.spawn();
         let mut child = spawned.unwrap_or_else(|e| panic!("{:?}: {e}", command.get_program()));
         let output = Arc::new(Output::default());
@@ -41,11 +38,7 @@ impl Process {
         thread::spawn(move || lines(stdout, |line| to.stdout_line(line)));
         let to = Arc::clone(&output);
         thread::spawn(move || lines(stderr, |line| lock(&to.stderr).push_str(line)));
-        Self {
-            pid: child.id(),
-            child: Mutex::new(child),
-            output,
-        }
+        Self { pid: child.id(), child: Mutex::new(child), output }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -57,9 +50,7 @@ impl Process {
     }
 
     pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
-        lock(&self.child)
-            .try_wait()
-            .expect("the child is ours to wait for")
+        lock(&self.child).try_wait().expect("the child is ours to wait for")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -69,22 +69,11 @@ impl Sample {
     ) -> Self {
         let (status, error) = match result {
             Ok(answer) if answer.complete => (Some(answer.status), None),
-            Ok(Response {
-                status,
-                end: End::CutOff,
-                ..
-            }) => (Some(status), Some("cut off".into())),
+            Ok(Response { status, end: End::CutOff, .. }) => (Some(status), Some("cut off".into())),
             Ok(answer) => (Some(answer.status), Some(format!("body: {:?}", answer.end))),
             Err(e) => (None, Some(e.to_string())),
         };
-        Self {
-            id,
-            method: method.to_owned(),
-            status,
-            error,
-            latency,
-            at,
-        }
+        Self { id, method: method.to_owned(), status, error, latency, at }
     }
 
     /// No complete answer, or a status of 500 or above.
@@ -125,10 +114,7 @@ impl Report {
 
     /// How many failures meet a condition.
     pub fn failed(&self, condition: impl Fn(&Sample) -> bool) -> usize {
-        self.failures
-            .iter()
-            .filter(|sample| condition(sample))
-            .count()
+        self.failures.iter().filter(|sample| condition(sample)).count()
     }
 
     /// Failures of methods that may be repeated (RFC 9110, section 9.2.2).
@@ -142,10 +128,7 @@ impl Report {
 /// The nearest-rank percentile; zero of nothing.
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100);
-    sorted
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or_default()
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 impl fmt::Display for Report {

@@ -72,10 +72,7 @@ impl BodyDecoder {
 
     /// Nothing more belongs to this body.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(
-            self,
-            Self::Empty | Self::Length(0) | Self::Chunked(Chunk::Done)
-        )
+        matches!(self, Self::Empty | Self::Length(0) | Self::Chunked(Chunk::Done))
     }
 
     /// Moves what `buf` holds of this body to `out`, at most `limit` bytes of content; bytes behind
@@ -113,11 +110,7 @@ impl Chunk {
     ) -> Result<Option<Self>, Malformed> {
         if let Self::Data(left) = self {
             let left = left - taken(buf, out, left, room);
-            return Ok(Some(if left == 0 {
-                Self::DataEnd
-            } else {
-                Self::Data(left)
-            }));
+            return Ok(Some(if left == 0 { Self::DataEnd } else { Self::Data(left) }));
         }
         let Some(end) = buf.windows(2).position(|w| w == b"\r\n") else {
             return Ok(None);
@@ -130,11 +123,7 @@ impl Chunk {
                 let size = text.split(';').next().unwrap_or_default().trim();
                 let size = u64::from_str_radix(size, 16);
                 let size = size.map_err(|_| Malformed(format!("chunk size {text:?}")))?;
-                Ok(Some(if size == 0 {
-                    Self::Trailer
-                } else {
-                    Self::Data(size)
-                }))
+                Ok(Some(if size == 0 { Self::Trailer } else { Self::Data(size) }))
             }
             Self::DataEnd if line.is_empty() => Ok(Some(Self::Size)),
             Self::DataEnd => Err(Malformed("no line end after a chunk".into())),
@@ -182,16 +171,10 @@ mod tests {
             let mut decoder = BodyDecoder::Chunked(Chunk::Size);
             for part in [&wire[..cut], &wire[cut..]] {
                 buf.extend_from_slice(part);
-                decoder
-                    .decode(&mut buf, &mut out, usize::MAX)
-                    .expect("well formed");
+                decoder.decode(&mut buf, &mut out, usize::MAX).expect("well formed");
             }
             assert!(decoder.is_done(), "cut at {cut}");
-            assert_eq!(
-                (&out[..], &buf[..]),
-                (&b"abcdefg"[..], &b"NEXT"[..]),
-                "cut at {cut}"
-            );
+            assert_eq!((&out[..], &buf[..]), (&b"abcdefg"[..], &b"NEXT"[..]), "cut at {cut}");
         }
     }
 

@@ -23,11 +23,7 @@ fn picture(columns: usize, rows: usize) -> Vec<String> {
         status: Some(status),
         rate: rate.clone(),
     };
-    let event = |text: &str| Event {
-        at: elapsed,
-        source: Source::Gateway,
-        text: text.to_owned(),
-    };
+    let event = |text: &str| Event { at: elapsed, source: Source::Gateway, text: text.to_owned() };
     let view = View {
         elapsed,
         length: LENGTH,
@@ -41,22 +37,14 @@ fn picture(columns: usize, rows: usize) -> Vec<String> {
             row('c', Behavior::Killed, Status::Failing),
         ],
         clients: 16,
-        counts: Counts {
-            requests: 1_234_567,
-            ..Counts::default()
-        },
+        counts: Counts { requests: 1_234_567, ..Counts::default() },
         rate: 400,
         rescued: 42,
         executed_twice: 0,
-        events: (0..20)
-            .map(|number| event(&format!("event {number}")))
-            .collect(),
+        events: (0..20).map(|number| event(&format!("event {number}"))).collect(),
     };
     let lines = frame(&view, columns, rows);
-    lines
-        .iter()
-        .map(|line| line.render(columns, false))
-        .collect()
+    lines.iter().map(|line| line.render(columns, false)).collect()
 }
 
 #[test]

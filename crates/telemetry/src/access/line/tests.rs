@@ -97,10 +97,7 @@ fn a_failed_request_says_why_and_what_the_pool_was_like() {
         reason: "http_response_timeout",
         origin: Origin::Gateway,
         decision: Some("stop: not idempotent"),
-        pool: Some(PoolState {
-            healthy: 2,
-            total: 3,
-        }),
+        pool: Some(PoolState { healthy: 2, total: 3 }),
     });
     let line: Value = serde_json::from_str(&formatted(&failed)).unwrap();
     assert_eq!(line["reason"], "http_response_timeout");
@@ -122,15 +119,8 @@ fn what_is_absent_has_no_key_but_a_missing_status_is_null() {
         ..record()
     };
     let line: Value = serde_json::from_str(&formatted(&bare)).unwrap();
-    let keys: Vec<&str> = line
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    for absent in [
-        "host", "route", "pool", "reason", "origin", "decision", "healthy", "total",
-    ] {
+    let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    for absent in ["host", "route", "pool", "reason", "origin", "decision", "healthy", "total"] {
         assert!(!keys.contains(&absent), "{absent}");
     }
     assert_eq!(line.get("status"), Some(&Value::Null));

@@ -61,12 +61,8 @@ impl Script {
     fn paths(&self) -> Vec<String> {
         let written = String::from_utf8(self.state().written.clone()).unwrap();
         let (whole, _) = written.rsplit_once('\n').unwrap_or_default();
-        let lines = whole
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap());
-        lines
-            .map(|line: serde_json::Value| line["path"].as_str().unwrap().to_owned())
-            .collect()
+        let lines = whole.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.map(|line: serde_json::Value| line["path"].as_str().unwrap().to_owned()).collect()
     }
 }
 
@@ -152,9 +148,7 @@ fn a_full_queue_drops_and_counts_and_never_blocks() {
     let release = script.stall();
     let (log, _guard) = script.start(8);
     log.log(record("/first"));
-    until("the writer is in the sink", || {
-        script.state().stall.is_none()
-    });
+    until("the writer is in the sink", || script.state().stall.is_none());
     for _ in 0..20 {
         log.log(record("/later"));
     }
@@ -207,10 +201,7 @@ fn memory_stays_bounded_while_the_sink_refuses() {
     });
     let begun = Instant::now();
     assert!(!guard.close(PATIENCE));
-    assert!(
-        begun.elapsed() < PATIENCE,
-        "a refusal is an answer: nothing to wait for"
-    );
+    assert!(begun.elapsed() < PATIENCE, "a refusal is an answer: nothing to wait for");
 }
 
 #[test]
@@ -224,10 +215,7 @@ fn closing_writes_what_is_queued_and_later_records_count_as_dropped() {
     assert_eq!(script.paths().len(), 1_000);
     log.log(record("/late"));
     assert_eq!(log.dropped(), 1);
-    assert!(
-        log.flush(PATIENCE),
-        "nothing is waited for once the writer is gone"
-    );
+    assert!(log.flush(PATIENCE), "nothing is waited for once the writer is gone");
 }
 
 #[test]
@@ -241,11 +229,7 @@ fn records_are_written_in_batches() {
     release.send(()).unwrap();
     assert!(log.flush(PATIENCE));
     assert_eq!(script.paths().len(), 10_000);
-    assert!(
-        script.state().writes < 100,
-        "{} writes",
-        script.state().writes
-    );
+    assert!(script.state().writes < 100, "{} writes", script.state().writes);
 }
 
 #[test]
@@ -287,10 +271,7 @@ fn a_file_is_appended_to() {
 #[test]
 fn a_file_that_cannot_be_opened_is_an_error_at_the_start() {
     let sink = Sink::File("/nonexistent/access.log".into());
-    assert_eq!(
-        AccessLog::start(&sink).unwrap_err().kind(),
-        io::ErrorKind::NotFound
-    );
+    assert_eq!(AccessLog::start(&sink).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
 #[test]
