@@ -10,7 +10,7 @@ use pingora_load_balancing::Backend;
 use pingora_load_balancing::discovery::ServiceDiscovery;
 use switchback_core::plan::EndpointPlan;
 
-use crate::Tier;
+use crate::Extra;
 
 /// A list that does not change.
 #[derive(Debug)]
@@ -21,13 +21,13 @@ pub struct Fixed {
 impl Fixed {
     /// These endpoints.
     pub fn new(endpoints: &[EndpointPlan]) -> Self {
-        let backend = |endpoint: &EndpointPlan| {
+        let backend = |(order, endpoint): (usize, &EndpointPlan)| {
             let mut ext = Extensions::new();
-            ext.insert(Tier(endpoint.tier));
+            ext.insert(Extra { order, tier: endpoint.tier });
             let addr = SocketAddr::Inet(endpoint.address);
             Backend { addr, weight: usize::from(endpoint.weight.value()), ext }
         };
-        Self { backends: endpoints.iter().map(backend).collect() }
+        Self { backends: endpoints.iter().enumerate().map(backend).collect() }
     }
 }
 
@@ -45,13 +45,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_goes_in_comes_out() {
+    async fn what_goes_in_comes_out_in_its_order() {
         let endpoint = |port, weight, tier| EndpointPlan {
             address: ([127, 0, 0, 1], port).into(),
             weight: Weight::new(weight).unwrap(),
             tier,
         };
-        let endpoints = [endpoint(1, 1, 0), endpoint(2, 5, 3)];
+        let endpoints = [endpoint(2, 1, 0), endpoint(1, 5, 3)];
         let found = crate::endpoints(&Fixed::new(&endpoints)).await.unwrap();
         assert_eq!(found, endpoints);
     }

@@ -40,14 +40,7 @@ impl Http {
     ) -> Self {
         let host = pool.host.clone();
         let (rise, fall) = (plan.rise.get() as usize, plan.fall.get() as usize);
-        Self {
-            peer: peer(pool, plan),
-            host,
-            request,
-            rise,
-            fall,
-            connector,
-        }
+        Self { peer: peer(pool, plan), host, request, rise, fall, connector }
     }
 
     fn header(&self, target: &Backend) -> Result<RequestHeader> {
@@ -73,17 +66,12 @@ impl HealthCheck for Http {
         }
         let (mut session, _reused) = self.connector.get_http_session(&peer).await?;
         session.set_read_timeout(peer.options.read_timeout);
-        session
-            .write_request_header(Box::new(self.header(target)?))
-            .await?;
+        session.write_request_header(Box::new(self.header(target)?)).await?;
         session.finish_request_body().await?;
         let status = loop {
             session.read_response_header().await?;
             // Interim answers are none: the final one follows.
-            match session
-                .response_header()
-                .map(|answer| answer.status.as_u16())
-            {
+            match session.response_header().map(|answer| answer.status.as_u16()) {
                 Some(100..=199) => {}
                 Some(status) => break status,
                 None => return Error::e_explain(ErrorType::ConnectionClosed, "without an answer"),
@@ -104,10 +92,7 @@ impl HealthCheck for Http {
 
 /// How a probe of the pool connects: as its traffic does, but on a connection of its own.
 pub(crate) fn peer(pool: &PoolPlan, plan: &HealthPlan) -> HttpPeer {
-    let sni = pool
-        .tls
-        .as_ref()
-        .map_or_else(String::new, |tls| tls.sni.to_string());
+    let sni = pool.tls.as_ref().map_or_else(String::new, |tls| tls.sni.to_string());
     // The address is put in for each probe.
     let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
     let mut peer = HttpPeer::new(nowhere, pool.tls.is_some(), sni);

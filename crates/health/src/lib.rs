@@ -1,16 +1,20 @@
 //! Active health checks: probes, and when they run.
 //!
 //! A probe is Pingora's [`HealthCheck`] trait, so any implementation of it can be used. What
-//! Pingora's own scheduler lacks is ours: jitter, a spread start, a bound on probes at once, a limit
-//! for a whole probe, and thresholds that live in the core, where a simulation can reach them. Its
-//! own `HttpHealthCheck` is not used for two reasons: each makes a connector with its own TLS roots,
+//! Pingora's own scheduler lacks is ours: jitter, a spread start, a bound on probes at once under
+//! which the living go before the dead, a limit for a whole probe, a panic that costs no more than
+//! its probe, and thresholds that live in the core, where a simulation can reach them. Its own
+//! `HttpHealthCheck` is not used for two reasons: each makes a connector with its own TLS roots,
 //! which a thousand pools pay a thousand times, and it reads an endless body to its end.
 //!
 //! [`HealthCheck`]: pingora_load_balancing::health_check::HealthCheck
 
 mod http;
+mod pace;
+mod queue;
 mod reason;
 mod schedule;
+mod supervise;
 mod tcp;
 
 use std::sync::Arc;
@@ -20,6 +24,8 @@ use pingora_core::connectors::http::Connector;
 use pingora_load_balancing::health_check::HealthCheck;
 use switchback_core::plan::{HealthPlan, PoolPlan, ProbePlan};
 use switchback_runtime::Gateway;
+
+use crate::schedule::Schedule;
 
 /// Connects for all probes.
 #[derive(Clone)]
@@ -34,15 +40,20 @@ pub async fn run(gateway: &Gateway) {
         http: Arc::new(Connector::new(None)),
         tcp: Arc::new(TransportConnector::new(None)),
     };
-    let mut pools = tokio::task::JoinSet::new();
-    for pool in &gateway.current().pools {
-        if let Some(plan) = &pool.plan.health {
-            let probe = probe(&pool.plan, plan, &connectors);
-            pools.spawn(schedule::run(pool.clone(), plan.clone(), probe));
-        }
-    }
-    // They never end by themselves; when the caller drops this, the set takes them along.
-    pools.join_all().await;
+    let generation = gateway.current();
+    let schedules: Vec<_> = generation
+        .pools
+        .iter()
+        .filter_map(|pool| {
+            let plan = pool.plan.health.clone()?;
+            let probe = probe(&pool.plan, &plan, &connectors);
+            Some(Arc::new(Schedule { pool: pool.clone(), plan, probe }))
+        })
+        .collect();
+    // It would keep the configuration alive for as long as the probes run.
+    drop(generation);
+    let name = |schedule: &Arc<Schedule>| schedule.pool.plan.name.clone();
+    supervise::forever(&schedules, name, |schedule| schedule::run(schedule.clone())).await;
 }
 
 fn probe(
@@ -53,17 +64,8 @@ fn probe(
     match &plan.probe {
         ProbePlan::Tcp => Arc::new(tcp::Tcp::new(pool, plan, connectors.tcp.clone())),
         ProbePlan::Http { path, expect, port } => {
-            let request = http::Request {
-                path: path.clone(),
-                expect: expect.clone(),
-                port: *port,
-            };
-            Arc::new(http::Http::new(
-                pool,
-                plan,
-                request,
-                connectors.http.clone(),
-            ))
+            let request = http::Request { path: path.clone(), expect: expect.clone(), port: *port };
+            Arc::new(http::Http::new(pool, plan, request, connectors.http.clone()))
         }
     }
 }

@@ -1,91 +1,166 @@
 //! When the endpoints of a pool are probed.
 //!
-//! One task a pool holds a heap of due times; each probe is a task of its own, of which so many run
-//! at once as the plan allows. An endpoint is never probed twice at once, and its next probe is due
-//! one interval after the *start* of the last, so a slow probe does not stretch the interval.
+//! One task a pool holds a [`Queue`] of due times; each probe is a task of its own, of which so many
+//! run at once as the plan allows. An endpoint is never probed twice at once, and its next probe is
+//! due one interval after the *start* of the last, so a slow probe does not stretch the interval.
+//! Who goes first when more are due than may run, and why a pool full of silent endpoints still sees
+//! a good one die in its usual time, stands at the [queue](crate::queue).
+//!
+//! **A lag is told.** `switchback_probe_lag_seconds` is how late the probe is that has been due for
+//! longest, taken whenever a probe begins or ends; not the lag of the last probe that began, which in a
+//! saturated pool is now that of a good endpoint, zero, and now that of a silent one. A lag of more
+//! than an interval is logged when it comes and when it has gone.
+//!
+//! **A probe that panics has failed.** Its endpoint is probed again like any other.
+//!
+//! **Time.** Tokio's `Instant` is read here, and not the runtime's `Clock`: due times are only compared
+//! with each other and handed to Tokio's timers, never to the core, and tests pause them. What the
+//! core hears of is stamped by the pool with the `Clock`.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_load_balancing::Backend;
 use pingora_load_balancing::health_check::HealthCheck;
-use switchback_core::EndpointIndex;
 use switchback_core::health::{first_probe_after, next_probe_after};
 use switchback_core::plan::HealthPlan;
+use switchback_core::{EndpointIndex, Status};
 use switchback_runtime::{PoolHandle, random};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::pace::{Change, Pace};
+use crate::queue::{Lane, Probing, Queue, enough};
 use crate::reason::reason;
 
-/// A probe that has ended: whose, when it had begun, and whether the next should come soon.
-struct Ended {
-    endpoint: EndpointIndex,
-    began: Instant,
-    soon: bool,
+/// What the probes of a pool are made of.
+pub(crate) struct Schedule {
+    pub(crate) pool: Arc<PoolHandle>,
+    pub(crate) plan: HealthPlan,
+    pub(crate) probe: Arc<dyn HealthCheck + Send + Sync>,
 }
 
+/// What came of a probe, and how long it took.
+type Checked = (Result<(), String>, Duration);
+
 /// Probes the endpoints of a pool for ever.
-pub(crate) async fn run(
-    pool: Arc<PoolHandle>,
-    plan: HealthPlan,
-    probe: Arc<dyn HealthCheck + Send + Sync>,
-) {
-    let count = pool.plan.endpoints.len();
-    let start = Instant::now();
-    let mut due: BinaryHeap<Reverse<(Instant, EndpointIndex)>> = (0..count)
-        .map(|position| {
-            let first = start + first_probe_after(position, count, plan.interval);
-            Reverse((
-                first,
-                EndpointIndex(u32::try_from(position).unwrap_or(u32::MAX)),
-            ))
-        })
-        .collect();
-    let mut running: JoinSet<Ended> = JoinSet::new();
+pub(crate) async fn run(schedule: Arc<Schedule>) -> Infallible {
+    let Schedule { pool, plan, probe } = &*schedule;
+    let mut queue = first_round(pool, plan, Instant::now());
+    let mut pace = Pace::new(plan.interval);
+    let mut tasks = JoinSet::new();
+    let mut running: HashMap<Id, Probing> = HashMap::new();
     loop {
-        let next = due.peek().map(|Reverse((when, _))| *when);
-        let room = running.len() < plan.concurrency.get() as usize;
+        let now = Instant::now();
+        pool.metrics.probe_lag(queue.lag(now));
+        while let Some(probing) = queue.start(now) {
+            let target = target(pool, probing.endpoint);
+            let task = tasks.spawn(check(probe.clone(), target, plan.timeout));
+            running.insert(task.id(), probing);
+        }
+        // After the start of all that may: what is late now waits for a slot, and not for a CPU.
+        if let Some(change) = pace.observe(queue.lag(now), now) {
+            tell(change, pool, plan, &queue, now);
+        }
+        let wake = queue.wake();
         tokio::select! {
-            Some(ended) = running.join_next() => {
-                // A probe that panicked is a bug in the probe; it must not end the others.
-                let Ok(Ended { endpoint, began, soon }) = ended else { continue };
-                let wait = random::with(|rng| next_probe_after(plan.interval, soon, rng));
-                due.push(Reverse((began + wait, endpoint)));
+            Some(ended) = tasks.join_next_with_id() => {
+                let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+                let Some(probing) = running.remove(&id) else { continue };
+                let (lane, wait) = take_in(pool, plan, &probing, ended.map(|(_, checked)| checked));
+                let due = probing.began + wait;
+                queue.end(probing, lane, due);
             }
-            () = sleep_until(next.unwrap_or(start)), if next.is_some() && room => {
-                let Some(Reverse((_, endpoint))) = due.pop() else { continue };
-                running.spawn(check(pool.clone(), probe.clone(), endpoint, plan.timeout));
-            }
+            () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
+            // A pool without endpoints.
+            else => pending().await,
         }
     }
 }
 
-async fn check(
-    pool: Arc<PoolHandle>,
-    probe: Arc<dyn HealthCheck + Send + Sync>,
-    endpoint: EndpointIndex,
-    limit: Duration,
-) -> Ended {
-    let began = Instant::now();
-    let target = &pool.plan.endpoints[endpoint.at()];
-    let backend = Backend {
-        addr: SocketAddr::Inet(target.address),
-        weight: usize::from(target.weight.value()),
+/// Every endpoint, due within the first interval.
+fn first_round(pool: &PoolHandle, plan: &HealthPlan, start: Instant) -> Queue {
+    let mut queue = Queue::new(plan.concurrency);
+    // Nothing is known when the gateway starts, but a scheduler that is started again finds its pool
+    // as the one before has left it.
+    let statuses = pool.statuses();
+    let count = statuses.len();
+    for ((position, status), endpoint) in statuses.into_iter().enumerate().zip(0..) {
+        let lane = if status == Status::Healthy { Lane::Fit } else { Lane::Doubtful };
+        let due = start + first_probe_after(position, count, plan.interval);
+        queue.push(EndpointIndex(endpoint), lane, due);
+    }
+    queue
+}
+
+fn target(pool: &PoolHandle, endpoint: EndpointIndex) -> Backend {
+    let plan = &pool.plan.endpoints[endpoint.at()];
+    Backend {
+        addr: SocketAddr::Inet(plan.address),
+        weight: usize::from(plan.weight.value()),
         ext: ::http::Extensions::new(),
-    };
-    let result = match timeout(limit, probe.check(&backend)).await {
+    }
+}
+
+async fn check(
+    probe: Arc<dyn HealthCheck + Send + Sync>,
+    target: Backend,
+    limit: Duration,
+) -> Checked {
+    let began = Instant::now();
+    let result = match timeout(limit, probe.check(&target)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(reason(&error)),
         Err(_) => Err(format!("no answer within {limit:?}")),
     };
-    let soon = pool.probed(endpoint, result, began.elapsed());
-    Ended {
-        endpoint,
-        began,
-        soon,
+    (result, began.elapsed())
+}
+
+/// Tells the pool what came of a probe; returns where its endpoint waits for the next one, and how
+/// long from the start of this one.
+fn take_in(
+    pool: &PoolHandle,
+    plan: &HealthPlan,
+    probing: &Probing,
+    ended: Result<Checked, JoinError>,
+) -> (Lane, Duration) {
+    let endpoint = probing.endpoint;
+    let (result, took) = ended.unwrap_or_else(|error| {
+        let (name, address) = (&pool.plan.name, pool.plan.endpoints[endpoint.at()].address);
+        log::error!("pool {name}: endpoint {address}: the probe panicked, which is a bug: {error}");
+        (Err("the probe panicked".to_owned()), probing.began.elapsed())
+    });
+    let pass = result.is_ok();
+    let soon = pool.probed(endpoint, result, took);
+    // A failure that does not speak against the status is one more of an endpoint that is failing.
+    let lane = if pass || soon { Lane::Fit } else { Lane::Doubtful };
+    (lane, random::with(|rng| next_probe_after(plan.interval, soon, rng)))
+}
+
+fn tell(change: Change, pool: &PoolHandle, plan: &HealthPlan, queue: &Queue, now: Instant) {
+    let name = &pool.plan.name;
+    let HealthPlan { interval, timeout, concurrency, .. } = plan;
+    match change {
+        Change::FellBehind => {
+            let (waiting, total) = (queue.overdue(now), pool.plan.endpoints.len());
+            let lag = queue.lag(now).as_secs_f64();
+            let enough = enough(total, *interval, *timeout);
+            log::warn!(
+                "pool {name}: probes cannot keep their interval of {interval:?}: {waiting} of {total} \
+                 endpoints wait for theirs, one for {lag:.1} s; healthy ones go first. Raise \
+                 health.concurrency ({concurrency}; {enough} would do with all but one silent) or \
+                 health.interval, or lower health.timeout ({timeout:?})"
+            );
+        }
+        Change::CaughtUp => {
+            log::info!("pool {name}: probes keep their interval of {interval:?} again");
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,12 +26,7 @@ impl Tcp {
         connector: Arc<TransportConnector>,
     ) -> Self {
         let (rise, fall) = (plan.rise.get() as usize, plan.fall.get() as usize);
-        Self {
-            peer: peer(pool, plan),
-            rise,
-            fall,
-            connector,
-        }
+        Self { peer: peer(pool, plan), rise, fall, connector }
     }
 }
 

@@ -30,10 +30,13 @@ pub(crate) fn connecting(error: &Error) -> Outcome {
         | ErrorType::TLSWantX509Lookup
         | ErrorType::HandshakeError => tls(error),
         // Pingora wraps a failed `socket` or `bind` in this, because no port or descriptor is left;
-        // but also what a firewall forbids, which is that endpoint's.
+        // but also what a packet filter forbids (EPERM, EACCES), which is that endpoint's.
         ErrorType::InternalError | ErrorType::BindError | ErrorType::SocketError => {
-            if forbidden(error) { Outcome::Unroutable } else { Outcome::LocalResources }
+            let forbidden = says_os_error(error, 1) || says_os_error(error, 13);
+            if forbidden { Outcome::Unroutable } else { Outcome::LocalResources }
         }
+        // ECONNRESET: refused at the last moment.
+        _ if says_os_error(error, 104) => Outcome::ConnectionRefused,
         _ => Outcome::Unroutable,
     }
 }
@@ -95,10 +98,9 @@ fn tls(error: &Error) -> Outcome {
     if certificate { Outcome::TlsCertificate } else { Outcome::TlsFailed }
 }
 
-/// Whether the system forbids the connection (EPERM, EACCES), as a packet filter makes it.
-fn forbidden(error: &Error) -> bool {
-    let said = cause(error);
-    said.contains("(os error 1)") || said.contains("(os error 13)")
+/// Whether the system's error has this number (Linux).
+fn says_os_error(error: &Error, number: u8) -> bool {
+    cause(error).ends_with(&format!("(os error {number})"))
 }
 
 /// Whether bytes of an answer were read, which Pingora tells in the error's context alone. A context

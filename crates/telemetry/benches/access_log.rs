@@ -30,6 +30,7 @@ fn record() -> AccessRecord {
         route: Some("shop.example.com/api/".into()),
         pool: Some("api".into()),
         protocol: "h2",
+        attempts_omitted: 0,
         attempts: smallvec![AttemptRecord {
             endpoint: SocketAddr::from(([10, 0, 1, 11], 8080)),
             reused: true,

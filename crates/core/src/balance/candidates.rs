@@ -106,11 +106,11 @@ impl Candidates {
         None
     }
 
-    /// Any that was not tried, beginning at a random place; for when drawing meets only tried ones.
-    /// Looks at most at one more than were tried.
-    pub(super) fn any_untried(
+    /// Any that fits, beginning at a random place; for when drawing meets only those that do not.
+    /// Looks at most at one more than those.
+    pub(super) fn any(
         &self,
-        tried: &Tried,
+        fits: impl Fn(EndpointIndex) -> bool,
         rng: &mut impl RngCore,
     ) -> Option<EndpointIndex> {
         let classes = self.classes.len();
@@ -120,7 +120,7 @@ impl Candidates {
             let first = usize::try_from(below(i64::try_from(members).ok()?, rng)?).ok()?;
             (0..members)
                 .map(|offset| class.members[(first + offset) % members])
-                .find(|&member| !tried.contains(member))
+                .find(|&member| fits(member))
         })
     }
 }

@@ -23,16 +23,16 @@ pub(crate) fn least_requests(
     rng: &mut impl RngCore,
 ) -> Option<EndpointIndex> {
     let mut draw = |not: Option<EndpointIndex>| {
+        let fits = |endpoint| Some(endpoint) != not && !tried.contains(endpoint);
         (0..DRAWS)
             .filter_map(|_| candidates.draw(rng))
-            .find(|&endpoint| Some(endpoint) != not && !tried.contains(endpoint))
+            .find(|&endpoint| fits(endpoint))
+            // Chance must not decide that there is no other: one pick in a hundred would go to an
+            // endpoint of a small pool whatever its load, and soon every client hang on one that hangs.
+            .or_else(|| candidates.any(fits, rng))
     };
-    let Some(first) = draw(None) else {
-        return candidates.any_untried(tried, rng);
-    };
-    let Some(second) = draw(Some(first)) else {
-        return Some(first);
-    };
+    let first = draw(None)?;
+    let Some(second) = draw(Some(first)) else { return Some(first) };
     let load = |endpoint: EndpointIndex, other: EndpointIndex| {
         u64::from(endpoints[endpoint.at()].in_flight)
             * u64::from(endpoints[other.at()].plan.weight.value())

@@ -135,3 +135,21 @@ fn least_requests_leaves_the_busy_alone() {
     let in_flight: Vec<_> = pool.endpoints().iter().map(|endpoint| endpoint.in_flight).collect();
     assert!(in_flight[0] <= 11 && in_flight[1] >= 9, "{in_flight:?}");
 }
+
+#[test]
+fn least_requests_never_takes_the_busier_of_three_by_chance() {
+    let mut pool = pool(&[(1, 0), (1, 0), (1, 0)], Balance::LeastRequests, false);
+    let mut rng = SmallRng::seed_from_u64(5);
+    let mut others = Tried::default();
+    others.insert(EndpointIndex(1));
+    others.insert(EndpointIndex(2));
+    for _ in 0..100 {
+        pool.pick(&others, &mut rng);
+    }
+    for _ in 0..50_000 {
+        let endpoint = pool.pick(&Tried::default(), &mut rng).unwrap();
+        assert_ne!(endpoint, EndpointIndex(0), "it has a hundred in flight, the others none");
+        let ended = Event::Ended { endpoint, outcome: Outcome::Completed };
+        let _ = pool.apply(ended, Timestamp::START);
+    }
+}

@@ -58,6 +58,7 @@ fn record() -> AccessRecord {
         route: Some("shop.example.com/api/".into()),
         pool: Some("api".into()),
         protocol: "h2",
+        attempts_omitted: 0,
         attempts: smallvec![lost_attempt(), attempt()],
         failure: None,
     }

@@ -22,6 +22,7 @@ fn record(path: &str) -> Box<AccessRecord> {
         route: None,
         pool: None,
         protocol: "HTTP/1.1",
+        attempts_omitted: 0,
         attempts: Attempts::new(),
         failure: None,
     })

@@ -1,0 +1,368 @@
+//! The schedule in virtual time, with a probe that answers as it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr as Address;
+use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use pingora_core::{Error, ErrorType};
+use switchback_core::plan::{Balance, EndpointPlan, PoolPlan, Timeouts, Weight};
+use switchback_runtime::Clock;
+use switchback_telemetry::{Metrics, Vocabulary};
+use tokio::time::sleep;
+
+use super::*;
+
+const INTERVAL: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(1);
+const FALL: u32 = 3;
+/// A dead endpoint beside any number of others must be out after this long.
+const FOUND_WITHIN: Duration = INTERVAL.saturating_mul(2 * FALL);
+/// Tokio's timers are good to a millisecond, rounded up.
+const TICK: Duration = Duration::from_millis(1);
+
+/// What an endpoint does to a probe.
+#[derive(Clone, Copy)]
+enum Does {
+    PassAfter(Duration),
+    Refuse,
+    NotAnswer,
+    Panic,
+}
+
+const PASS: Does = Does::PassAfter(Duration::from_millis(1));
+
+/// A mock: no endpoint and no network stands behind it. Endpoints are told apart by their port.
+struct Mock {
+    does: Mutex<Vec<Does>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// When the probes of each endpoint began.
+    starts: BTreeMap<usize, Vec<Instant>>,
+    now: BTreeSet<usize>,
+    /// Who was probed while it was being probed. Not asserted at once: a panic is a failed probe.
+    twice: BTreeSet<usize>,
+    most_at_once: usize,
+}
+
+/// Counts as being probed until it is dropped, be it by a timeout or a panic.
+struct Asked<'a>(&'a Mock, usize);
+
+impl<'a> Asked<'a> {
+    fn new(mock: &'a Mock, endpoint: usize) -> Self {
+        let mut seen = mock.seen.lock().unwrap();
+        if !seen.now.insert(endpoint) {
+            seen.twice.insert(endpoint);
+        }
+        seen.most_at_once = seen.most_at_once.max(seen.now.len());
+        seen.starts.entry(endpoint).or_default().push(Instant::now());
+        Self(mock, endpoint)
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.seen.lock().unwrap().now.remove(&self.1);
+    }
+}
+
+#[async_trait]
+impl HealthCheck for Mock {
+    async fn check(&self, target: &Backend) -> pingora_core::Result<()> {
+        let endpoint = usize::from(target.addr.as_inet().unwrap().port()) - 1;
+        let _asked = Asked::new(self, endpoint);
+        let does = self.does.lock().unwrap()[endpoint];
+        match does {
+            Does::PassAfter(time) => sleep(time).await,
+            Does::Refuse => return Err(Error::new(ErrorType::ConnectRefused)),
+            Does::NotAnswer => pending().await,
+            Does::Panic => panic!("a bug in the probe"),
+        }
+        Ok(())
+    }
+
+    fn health_threshold(&self, _success: bool) -> usize {
+        1
+    }
+}
+
+/// A pool that is being probed, until it is dropped.
+struct Probed {
+    pool: Arc<PoolHandle>,
+    mock: Arc<Mock>,
+    metrics: Metrics,
+    start: Instant,
+    task: JoinSet<Infallible>,
+}
+
+impl Probed {
+    fn new(does: Vec<Does>, concurrency: u32) -> Self {
+        let health = HealthPlan {
+            interval: INTERVAL,
+            timeout: TIMEOUT,
+            fall: NonZeroU32::new(FALL).unwrap(),
+            concurrency: NonZeroU32::new(concurrency).unwrap(),
+            ..HealthPlan::default()
+        };
+        Self::with(does, health)
+    }
+
+    fn with(does: Vec<Does>, health: HealthPlan) -> Self {
+        let vocabulary = Vocabulary {
+            outcomes: &[],
+            statuses: &["pending", "healthy", "failing"],
+            decisions: &[],
+            reasons: &[],
+        };
+        let metrics = Metrics::new(vocabulary, "1.2.3", SystemTime::UNIX_EPOCH);
+        let pool = Arc::new(PoolHandle::new(plan(does.len(), &health), &metrics, Clock::start()));
+        let mock = Arc::new(Mock { does: Mutex::new(does), seen: Mutex::default() });
+        let schedule = Schedule { pool: pool.clone(), plan: health, probe: mock.clone() };
+        let mut task = JoinSet::new();
+        task.spawn(run(Arc::new(schedule)));
+        Self { pool, mock, metrics, start: Instant::now(), task }
+    }
+
+    fn set(&self, endpoint: usize, does: Does) {
+        self.mock.does.lock().unwrap()[endpoint] = does;
+    }
+
+    /// How long it takes until `endpoint` has come to `status`, to a hundredth of a second.
+    async fn until(&self, endpoint: usize, status: Status) -> Duration {
+        let begin = Instant::now();
+        while self.pool.statuses()[endpoint] != status {
+            sleep(Duration::from_millis(10)).await;
+            assert!(begin.elapsed() < Duration::from_secs(600), "{endpoint} is not {status}");
+        }
+        begin.elapsed()
+    }
+
+    /// When the probes of `endpoint` began, since the start.
+    fn starts(&self, endpoint: usize) -> Vec<Duration> {
+        let seen = self.mock.seen.lock().unwrap();
+        let starts = seen.starts.get(&endpoint).into_iter().flatten();
+        starts.map(|began| began.duration_since(self.start)).collect()
+    }
+
+    fn gaps(&self, endpoint: usize) -> Vec<Duration> {
+        self.starts(endpoint).windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    fn most_at_once(&self) -> usize {
+        self.mock.seen.lock().unwrap().most_at_once
+    }
+
+    fn lag(&self) -> f64 {
+        let rendered = self.metrics.render();
+        let series = "switchback_probe_lag_seconds{pool=\"web\"} ";
+        let value = rendered.lines().find_map(|line| line.strip_prefix(series)).unwrap();
+        value.parse().unwrap()
+    }
+}
+
+impl Drop for Probed {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let twice = &self.mock.seen.lock().unwrap().twice;
+            assert!(twice.is_empty(), "probed twice at once: {twice:?}");
+        }
+    }
+}
+
+fn plan(endpoints: usize, health: &HealthPlan) -> PoolPlan {
+    let endpoint = |port| EndpointPlan {
+        address: Address::from(([127, 0, 0, 1], port)),
+        weight: Weight::new(1).unwrap(),
+        tier: 0,
+    };
+    PoolPlan {
+        name: "web".into(),
+        endpoints: (1..).map(endpoint).take(endpoints).collect(),
+        balance: Balance::RoundRobin,
+        health: Some(health.clone()),
+        timeouts: Timeouts::default(),
+        tls: None,
+        host: None,
+    }
+}
+
+/// `good` that pass, then `silent` that do not answer.
+fn mixed(good: usize, silent: usize) -> Vec<Does> {
+    [vec![PASS; good], vec![Does::NotAnswer; silent]].concat()
+}
+
+/// Was 36 s.
+#[tokio::test(start_paused = true)]
+async fn a_dead_endpoint_is_found_in_time_among_a_thousand_silent_ones() {
+    for dead in [Does::NotAnswer, Does::Refuse] {
+        for settled in [Duration::ZERO, Duration::from_secs(10), Duration::from_secs(100)] {
+            let probed = Probed::new(mixed(1, 1_000), 64);
+            probed.until(0, Status::Healthy).await;
+            sleep(settled).await;
+            probed.set(0, dead);
+            let found = probed.until(0, Status::Failing).await;
+            // What the documentation says of a pool that is not saturated: it has slots of its own.
+            assert!(found < Duration::from_secs(6), "{found:?} after {settled:?}");
+            assert!(found < FOUND_WITHIN);
+            assert!(probed.most_at_once() <= 64);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_good_at_the_end_of_the_list_is_found_in_time_too() {
+    let mut does = mixed(0, 1_001);
+    does[1_000] = PASS;
+    let probed = Probed::new(does, 64);
+    let first = probed.until(1_000, Status::Healthy).await;
+    assert!(first < Duration::from_secs(17), "{first:?} for one round with all slots");
+    probed.set(1_000, Does::NotAnswer);
+    let found = probed.until(1_000, Status::Failing).await;
+    assert!(found < Duration::from_secs(6), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_good_ones_keep_their_interval_beside_a_thousand_silent_ones() {
+    let probed = Probed::new(mixed(1_000, 1_000), 64);
+    sleep(Duration::from_secs(120)).await;
+    for endpoint in 0..1_000 {
+        // The first round is of unknown ones.
+        let gaps = probed.gaps(endpoint);
+        assert!(gaps.len() > 40, "{} probes", gaps.len());
+        let longest = gaps.into_iter().max().unwrap();
+        assert!(longest < Duration::from_millis(2_450), "{endpoint}: {longest:?}");
+    }
+    assert!(probed.most_at_once() <= 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_one_that_recovers_is_found_although_the_good_alone_fill_every_slot() {
+    // 100 that take a second each want 50 slots, and there are 8.
+    let mut does = vec![Does::PassAfter(Duration::from_millis(900)); 100];
+    does.extend(mixed(0, 10));
+    let probed = Probed::new(does, 8);
+    probed.until(105, Status::Failing).await;
+    sleep(Duration::from_secs(100)).await;
+    probed.set(105, PASS);
+    let found = probed.until(105, Status::Healthy).await;
+    assert!(found < Duration::from_secs(30), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_a_thousand_silent_ones_that_recovers_is_found_within_a_round() {
+    let probed = Probed::new(mixed(1, 1_000), 64);
+    sleep(Duration::from_secs(100)).await;
+    probed.set(500, PASS);
+    let found = probed.until(500, Status::Healthy).await;
+    // A thousand seconds of silence in 48 slots, and one quick second look.
+    assert!(found < Duration::from_secs(23), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_single_slot_the_good_one_still_gets_every_second_turn() {
+    let probed = Probed::new(mixed(1, 50), 1);
+    probed.until(0, Status::Healthy).await;
+    sleep(Duration::from_secs(20)).await;
+    probed.set(0, Does::NotAnswer);
+    let found = probed.until(0, Status::Failing).await;
+    assert!(found < FOUND_WITHIN, "{found:?}");
+    assert_eq!(probed.most_at_once(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lag_says_whether_the_interval_is_kept() {
+    let idle = Probed::new(mixed(100, 20), 64);
+    for _ in 0..100 {
+        sleep(Duration::from_millis(371)).await;
+        assert!(idle.lag() < 0.01, "{}", idle.lag());
+    }
+    let saturated = Probed::new(mixed(1, 1_000), 64);
+    sleep(Duration::from_secs(100)).await;
+    for _ in 0..100 {
+        sleep(Duration::from_millis(371)).await;
+        // 1,000 s of silence in 48 slots, less the interval.
+        assert!((17.0..21.0).contains(&saturated.lag()), "{}", saturated.lag());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_panics_has_failed_and_the_next_one_comes() {
+    let probed = Probed::new(mixed(2, 0), 1);
+    probed.until(0, Status::Healthy).await;
+    probed.set(0, Does::Panic);
+    probed.until(0, Status::Failing).await;
+    assert!(probed.metrics.render().contains(
+        "switchback_probes_total{pool=\"web\",endpoint=\"127.0.0.1:1\",result=\"fail\"} 3"
+    ));
+    let before = (probed.starts(0).len(), probed.starts(1).len());
+    sleep(Duration::from_secs(60)).await;
+    let after = (probed.starts(0).len(), probed.starts(1).len());
+    assert!(after.0 >= before.0 + 20, "{before:?} {after:?}");
+    assert!(after.1 >= before.1 + 20, "the slot of a panicked probe is free: {before:?} {after:?}");
+    probed.set(0, PASS);
+    probed.until(0, Status::Healthy).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_round_is_spread_over_the_interval() {
+    let probed = Probed::new(mixed(1_000, 0), 64);
+    sleep(INTERVAL).await;
+    for endpoint in 0..1_000 {
+        let due = first_probe_after(endpoint, 1_000, INTERVAL);
+        let first = probed.starts(endpoint)[0];
+        assert!((due..=due + TICK).contains(&first), "{endpoint}: {first:?}, due {due:?}");
+    }
+    assert!(probed.most_at_once() < 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_interval_is_kept_and_jittered_from_start_to_start_of_slow_probes_too() {
+    let does = [PASS, Does::PassAfter(Duration::from_millis(900)), Does::Refuse, Does::NotAnswer];
+    let probed = Probed::new(does.to_vec(), 64);
+    sleep(Duration::from_secs(2_000)).await;
+    for endpoint in 0..does.len() {
+        let gaps = probed.gaps(endpoint);
+        for gap in &gaps {
+            let (low, high) = (INTERVAL * 8 / 10, INTERVAL * 12 / 10 + TICK);
+            assert!((low..=high).contains(gap), "{endpoint}: {gap:?}");
+        }
+        let mean = gaps.iter().sum::<Duration>().as_secs_f64() / gaps.len() as f64;
+        assert!((mean - 2.0).abs() < 0.1, "{endpoint}: {mean}");
+        let distinct: BTreeSet<_> = gaps.iter().collect();
+        assert!(distinct.len() > gaps.len() / 4, "{endpoint}: no jitter");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_longer_than_the_interval_delays_the_next_one_of_its_endpoint() {
+    let health = HealthPlan { interval: TIMEOUT / 10, timeout: TIMEOUT, ..HealthPlan::default() };
+    let probed = Probed::with(mixed(1, 2), health);
+    sleep(30 * TIMEOUT).await;
+    let probes: Vec<usize> = (0..3).map(|endpoint| probed.starts(endpoint).len()).collect();
+    assert!((250..375).contains(&probes[0]), "{probes:?}");
+    assert_eq!(probes[1..], [30, 30], "each after the one before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheduler_that_is_started_again_knows_who_was_healthy() {
+    let probed = Probed::new(mixed(1, 100), 64);
+    probed.until(0, Status::Healthy).await;
+    let plan = probed.pool.plan.health.clone().unwrap();
+    let mut queue = first_round(&probed.pool, &plan, Instant::now());
+    let later = Instant::now() + 2 * INTERVAL;
+    let started: Vec<_> = std::iter::from_fn(|| queue.start(later)).collect();
+    assert_eq!(started[0].endpoint, EndpointIndex(0));
+    assert_eq!(started.len(), 49, "the others leave a quarter free for it: {started:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_without_endpoints_waits() {
+    let probed = Probed::new(Vec::new(), 1);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(probed.task.len(), 1);
+}
