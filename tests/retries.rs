@@ -434,3 +434,37 @@ async fn a_request_that_goes_round_a_large_pool_makes_a_short_line() {
     assert_eq!(line["attempts_omitted"], 30);
     assert_eq!(line["decision"], "stop: no endpoint left");
 }
+
+#[tokio::test]
+async fn a_body_that_never_came_is_taken_from_another_endpoint() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"1\"\r\n\r\n";
+    for (others, complete) in [("\"1\"", true), ("\"2\"", false)] {
+        let backends = Backend::start_many(2).await;
+        let gateway = builder(&backends).start(binary()).await;
+        let whole = format!("{head}hello").replace("\"1\"", others);
+        backends[0].set(Behavior::Garbage(head.into()));
+        backends[1].set(Behavior::Garbage(whole.into()));
+        let mut met = 0;
+        for _ in 0..4 {
+            let answer = gateway.get("/header-only").await.expect("a header");
+            met += usize::from(!answer.complete);
+            assert!(answer.complete || !complete, "ended as {:?}", answer.end);
+            assert!(!answer.complete || answer.body == b"hello");
+        }
+        assert!(backends[0].requests() > 0, "the fault was never met");
+        assert_eq!(met > 0, !complete, "another answer must not take the place of the one begun");
+    }
+}
+
+#[tokio::test]
+async fn a_post_whose_answer_has_begun_is_not_repeated() {
+    let backends = Backend::start_many(2).await;
+    let gateway = builder(&backends).start(binary()).await;
+    for backend in &backends {
+        backend.set(Behavior::Garbage("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".into()));
+    }
+    let mut client = gateway.client().await;
+    let answer = client.request("POST", "/", &[(TEST_ID, "once")], b"x").await.expect("a header");
+    assert!(!answer.complete, "ended as {:?}", answer.end);
+    assert_eq!(backends.iter().map(|backend| backend.executions("once")).sum::<u64>(), 1);
+}

@@ -39,8 +39,12 @@ pub enum Outcome {
     HeaderTooLarge,
     /// The answer has a status that counts as a failure of the endpoint.
     FailureStatus,
-    /// The answer's body was cut off, or stalled, after its header.
+    /// The answer's header went to the client, and no byte of its body came.
+    BodyNotBegun,
+    /// The answer's body was cut off, or stalled, after its beginning.
     BodyIncomplete,
+    /// The client has the header of an answer whose body never came, and this one's is another.
+    AnswerDiffers,
     /// The client went away, or broke its own request.
     ClientGone,
     /// The gateway gave the attempt up: it was dropped without another outcome.
@@ -91,7 +95,7 @@ pub struct Meaning {
 
 impl Outcome {
     /// Every outcome, in the order of the table.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::ConnectionRefused,
         Self::ConnectTimeout,
         Self::Unroutable,
@@ -107,7 +111,9 @@ impl Outcome {
         Self::InvalidResponse,
         Self::HeaderTooLarge,
         Self::FailureStatus,
+        Self::BodyNotBegun,
         Self::BodyIncomplete,
+        Self::AnswerDiffers,
         Self::ClientGone,
         Self::Abandoned,
         Self::Completed,
@@ -151,7 +157,9 @@ impl Outcome {
                 row(Maybe, Endpoint, true, Some(502), "http_response_header_section_size")
             }
             Self::FailureStatus => row(Yes, Endpoint, true, None, "failure_status"),
+            Self::BodyNotBegun => row(Yes, Endpoint, true, None, "http_response_incomplete"),
             Self::BodyIncomplete => row(Yes, Endpoint, false, None, "http_response_incomplete"),
+            Self::AnswerDiffers => row(Yes, Nobody, false, None, "http_response_incomplete"),
             Self::ClientGone => row(Maybe, Client, false, None, "client_gone"),
             Self::Abandoned => row(Maybe, Gateway, false, Some(500), "proxy_internal_error"),
             Self::Completed => row(Yes, Nobody, false, None, "completed"),
@@ -177,7 +185,9 @@ impl Outcome {
             Self::InvalidResponse => "http_protocol_error",
             Self::HeaderTooLarge => "http_response_header_section_size",
             Self::FailureStatus => "failure_status",
+            Self::BodyNotBegun => "body_not_begun",
             Self::BodyIncomplete => "http_response_incomplete",
+            Self::AnswerDiffers => "answer_differs",
             Self::ClientGone => "client_gone",
             Self::Abandoned => "abandoned",
             Self::Completed => "completed",

@@ -11,13 +11,19 @@ use switchback_runtime::Facts;
 
 const SWITCHING_PROTOCOLS: u16 = 101;
 
+/// The error by which an answer is given up that cannot take the place of one whose header the client
+/// has.
+pub(crate) const ANSWER_DIFFERS: ErrorType = ErrorType::Custom("answer differs from the one begun");
+
 /// What else is to know of a failure on a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Circumstances {
     /// Whether it was a time limit of ours that ended the wait, on the client's stream.
     pub(crate) expired: bool,
-    /// Whether something of an answer went to the client.
-    pub(crate) answer_begun: bool,
+    /// Whether the header of an answer went to the client.
+    pub(crate) header_sent: bool,
+    /// Whether something of its body did.
+    pub(crate) body_sent: bool,
 }
 
 /// What a failed attempt to connect came to.
@@ -47,19 +53,22 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
         // Upgraded connections end when either side has had enough, or both are silent.
         return Outcome::Completed;
     }
-    let answered = facts.status.is_some() && circumstances.answer_begun;
+    let answered = (facts.status.is_some() && circumstances.header_sent).then_some({
+        if circumstances.body_sent { Outcome::BodyIncomplete } else { Outcome::BodyNotBegun }
+    });
     if circumstances.expired {
-        return if answered { Outcome::BodyIncomplete } else { Outcome::ResponseTimeout };
+        return answered.unwrap_or(Outcome::ResponseTimeout);
     }
     match error.esource() {
         ErrorSource::Downstream => return Outcome::ClientGone,
         ErrorSource::Internal | ErrorSource::Unset => return Outcome::Abandoned,
         ErrorSource::Upstream => {}
     }
-    if answered {
-        return Outcome::BodyIncomplete;
+    if let Some(outcome) = answered {
+        return outcome;
     }
     match error.etype() {
+        etype if *etype == ANSWER_DIFFERS => Outcome::AnswerDiffers,
         ErrorType::WriteError | ErrorType::WriteTimedout if !facts.header_written => {
             if facts.reused { Outcome::DeadBeforeRequest } else { Outcome::WriteFailed }
         }
@@ -132,7 +141,8 @@ mod tests {
     fn failed(etype: ErrorType, context: &'static str, facts: &Facts) -> Outcome {
         let mut error = Error::explain(etype, context);
         error.as_up();
-        let circumstances = Circumstances { expired: false, answer_begun: facts.status.is_some() };
+        let sent = facts.status.is_some();
+        let circumstances = Circumstances { expired: false, header_sent: sent, body_sent: sent };
         proxying(&error, facts, circumstances)
     }
 
@@ -175,11 +185,13 @@ mod tests {
     fn a_limit_of_ours_is_the_endpoints_silence() {
         let mut error = Error::explain(ErrorType::ReadError, "timed out");
         error.as_down();
-        let ours = Circumstances { expired: true, answer_begun: false };
+        let ours = Circumstances { expired: true, ..Circumstances::default() };
         assert_eq!(proxying(&error, &Facts::default(), ours), Outcome::ResponseTimeout);
         let facts = Facts { status: Some(200), ..Facts::default() };
-        let begun = Circumstances { answer_begun: true, ..ours };
-        assert_eq!(proxying(&error, &facts, begun), Outcome::BodyIncomplete);
+        let header = Circumstances { header_sent: true, ..ours };
+        assert_eq!(proxying(&error, &facts, header), Outcome::BodyNotBegun);
+        let body = Circumstances { body_sent: true, ..header };
+        assert_eq!(proxying(&error, &facts, body), Outcome::BodyIncomplete);
     }
 
     #[test]

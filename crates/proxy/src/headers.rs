@@ -1,8 +1,8 @@
 //! Header fields that the gateway sets, and those that stop at it.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, DATE, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use pingora::http::ResponseHeader;
 
@@ -44,6 +44,19 @@ pub(crate) fn strip_hop_by_hop(answer: &mut ResponseHeader) {
     }
 }
 
+/// Whether a client could not tell one answer from the other by their headers. `begun` is as it was
+/// sent: Pingora has set its Date, Connection and Transfer-Encoding.
+pub(crate) fn same_answer(begun: &ResponseHeader, next: &ResponseHeader) -> bool {
+    let ours = |name: &HeaderName| [DATE, CONNECTION, TRANSFER_ENCODING].contains(name);
+    let names = |answer: &ResponseHeader| answer.headers.keys().filter(|name| !ours(name)).count();
+    let same = |name: &HeaderName| {
+        begun.headers.get_all(name).iter().eq(next.headers.get_all(name).iter())
+    };
+    begun.status == next.status
+        && names(begun) == names(next)
+        && begun.headers.keys().filter(|name| !ours(name)).all(same)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +92,22 @@ mod tests {
     fn an_upgrade_keeps_its_fields() {
         let fields = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
         assert_eq!(stripped(101, &fields), ["connection", "upgrade"]);
+    }
+
+    #[test]
+    fn answers_are_the_same_but_for_what_pingora_sets() {
+        let answer = |fields: &[(&'static str, &'static str)]| {
+            let mut answer = ResponseHeader::build(200, None).unwrap();
+            for (name, value) in fields {
+                answer.append_header(*name, *value).unwrap();
+            }
+            answer
+        };
+        let begun = answer(&[("Date", "a"), ("Connection", "close"), ("ETag", "1"), ("Vary", "x")]);
+        assert!(same_answer(&begun, &answer(&[("Vary", "x"), ("ETag", "1"), ("Date", "b")])));
+        assert!(!same_answer(&begun, &answer(&[("Vary", "x"), ("ETag", "2")])));
+        assert!(!same_answer(&begun, &answer(&[("Vary", "x")])));
+        let more = [("Vary", "x"), ("ETag", "1"), ("Set-Cookie", "y")];
+        assert!(!same_answer(&begun, &answer(&more)));
     }
 }

@@ -7,7 +7,8 @@
 //! access log shows):
 //!
 //! 1. retries are on, and the outcome can be repeated at all;
-//! 2. nothing of an answer has been passed to the client;
+//! 2. nothing of an answer has been passed to the client, or its header alone: then the next answer
+//!    can take its place if its header is the same;
 //! 3. nothing was sent, or the request may be executed twice: an idempotent method (RFC 9110,
 //!    section 9.2.2), an `Idempotency-Key` that the route trusts, or the route's own word;
 //! 4. the body can be replayed;
@@ -27,7 +28,7 @@ use crate::plan::RetryPolicy;
 pub struct Situation {
     /// What came of the attempt.
     pub outcome: Outcome,
-    /// Whether anything of an answer went to the client.
+    /// Whether anything of an answer's body went to the client.
     pub answer_begun: bool,
     /// Whether the request may be executed twice.
     pub repeatable: bool,
@@ -57,7 +58,7 @@ pub enum Stop {
     Off,
     /// The outcome is final: the client left, the answer was on its way.
     Final,
-    /// Something of an answer has been passed to the client.
+    /// Something of an answer's body has been passed to the client.
     AnswerBegun,
     /// It may have been executed, and must not be executed twice.
     NotIdempotent,

@@ -25,6 +25,7 @@ fn every_failure_of_an_endpoint_before_its_answer_is_repeated() {
     for outcome in Outcome::ALL {
         let expected = match outcome {
             Outcome::BodyIncomplete
+            | Outcome::AnswerDiffers
             | Outcome::ClientGone
             | Outcome::Abandoned
             | Outcome::Completed => Decision::Stop(Stop::Final),

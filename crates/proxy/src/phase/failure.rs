@@ -1,6 +1,7 @@
 //! An attempt has failed: what it came to, whether another follows, and what the client gets if not.
 
 use http::StatusCode;
+use pingora::http::ResponseHeader;
 use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::{FailToProxy, Session};
 use switchback_core::Outcome;
@@ -43,9 +44,10 @@ pub(crate) fn proxying(
         return error;
     };
     let expired = ctx.watch.as_ref().is_some_and(|watch| watch.expired());
-    let circumstances = Circumstances { expired, answer_begun: answer_begun(session) };
+    let header_sent = header_sent(session).is_some();
+    let circumstances = Circumstances { expired, header_sent, body_sent: body_sent(session) };
     let outcome = error::proxying(&error, &attempt.facts, circumstances);
-    let detail = match (expired, circumstances.answer_begun) {
+    let detail = match (expired, header_sent) {
         (true, false) => "no header of an answer in time".to_owned(),
         (true, true) => "silent for too long".to_owned(),
         (false, _) => error::detail(&error, outcome),
@@ -91,7 +93,7 @@ pub(crate) fn decide(
         &target.retry,
         &Situation {
             outcome,
-            answer_begun: answer_begun(session),
+            answer_begun: body_sent(session),
             repeatable: forward.repeatable,
             body_replayable: !session.as_ref().retry_buffer_truncated(),
             attempts_sent: forward.attempts_sent + u32::from(sent),
@@ -135,7 +137,8 @@ pub(crate) async fn answer(session: &mut Session, error: &Error, ctx: &mut Ctx) 
     if ctx.failure.is_none() && !session.was_upgraded() {
         ctx.failure = Some(unexplained(error));
     }
-    let status = if answer_begun(session) { None } else { ctx.status.or_else(|| status(error)) };
+    let begun = header_sent(session).is_some();
+    let status = if begun { None } else { ctx.status.or_else(|| status(error)) };
     let reason = ctx.failure.as_ref().map_or(refusal::BAD_REQUEST, |failure| failure.reason);
     if let Some(status) = status {
         session.set_keepalive(None);
@@ -160,12 +163,17 @@ fn give_up(ctx: &mut Ctx, outcome: Outcome, decision: Decision) {
     });
 }
 
-/// Whether something of an answer has gone to the client. Interim answers are none: the client waits
+/// The header of the answer that has gone to the client. Interim answers are none: the client waits
 /// for the final one.
-fn answer_begun(session: &Session) -> bool {
-    session.response_written().is_some_and(|answer| {
+pub(crate) fn header_sent(session: &Session) -> Option<&ResponseHeader> {
+    session.response_written().filter(|answer| {
         !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS
     })
+}
+
+/// Whether something of the answer's body has gone to the client, or what is no HTTP any more.
+fn body_sent(session: &Session) -> bool {
+    session.was_upgraded() || session.as_downstream().body_bytes_sent() > 0
 }
 
 /// Whether an endpoint is left once the attempt under way has ended with this outcome.

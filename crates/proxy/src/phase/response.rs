@@ -10,8 +10,8 @@ use switchback_core::retry::Decision;
 use switchback_runtime::Gateway;
 
 use crate::ctx::Ctx;
-use crate::headers;
 use crate::phase::failure;
+use crate::{error, headers};
 
 /// The error by which an answer is given up for another attempt.
 pub(crate) const RETRY_ON_STATUS: ErrorType = ErrorType::Custom("answer counts as a failure");
@@ -35,6 +35,14 @@ pub(crate) fn header(
     }
     if let Some(why) = unsound(session, answer) {
         return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
+    }
+    if let Some(begun) = failure::header_sent(session) {
+        // The client has a header, of an answer whose body never came. This one takes its place if its
+        // header is the same; Pingora does not send it again.
+        headers::strip_hop_by_hop(answer);
+        if !headers::same_answer(begun, answer) {
+            return Err(Error::new_up(error::ANSWER_DIFFERS));
+        }
     }
     let status = answer.status.as_u16();
     if let Some(attempt) = ctx.attempt.as_mut() {
