@@ -3,7 +3,7 @@
 //! Translates between Pingora's phases and the core's vocabulary, and decides nothing: which endpoint
 //! comes from [`PoolHandle::begin`](switchback_runtime::PoolHandle::begin), whether another attempt
 //! follows from [`retry::decide`](switchback_core::retry::decide), what a failure means from
-//! [`Outcome`](switchback_core::Outcome). [`service`] has the chart of the phases; each phase is one
+//! [`Outcome`](switchback_core::Outcome). [`service`](mod@service) has the chart of the phases; each phase is one
 //! file of `phase/`.
 
 mod answer;

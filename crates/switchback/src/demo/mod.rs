@@ -2,7 +2,7 @@
 //!
 //! Three sample [backends](backend), the [gateway] before them, a [load], and a [script] that breaks
 //! one backend after another, all in this process and on loopback. Three parties keep accounts that
-//! do not know of each other: clients [tally](tally) what they saw, backends [note](ledger) what
+//! do not know of each other: clients [tally] what they saw, backends [note](ledger) what
 //! reached them, the gateway says what it rescued. The exit status is drawn from the first two, so
 //! the demo is also the shortest end-to-end test of the promise.
 //!
