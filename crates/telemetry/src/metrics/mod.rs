@@ -151,7 +151,7 @@ impl Metrics {
         let _ = self.families.access_log.set(log);
     }
 
-    /// Everything in the text format of OpenMetrics, in the order of [`catalogue`].
+    /// Everything in the text format of OpenMetrics, in the order of [`catalogue()`].
     #[must_use]
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(16 * 1024);
