@@ -251,6 +251,7 @@ async fn a_request_without_one_host_is_refused() {
     for request in [
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET http://a/ HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
     ] {
         assert_eq!(raw(&gateway, request).await.status, 400, "{request}");

@@ -53,6 +53,9 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
         // Upgraded connections end when either side has had enough, or both are silent.
         return Outcome::Completed;
     }
+    if *error.etype() == ANSWER_DIFFERS {
+        return Outcome::AnswerDiffers;
+    }
     let answered = (facts.status.is_some() && circumstances.header_sent).then_some({
         if circumstances.body_sent { Outcome::BodyIncomplete } else { Outcome::BodyNotBegun }
     });
@@ -68,7 +71,6 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
         return outcome;
     }
     match error.etype() {
-        etype if *etype == ANSWER_DIFFERS => Outcome::AnswerDiffers,
         ErrorType::WriteError | ErrorType::WriteTimedout if !facts.header_written => {
             if facts.reused { Outcome::DeadBeforeRequest } else { Outcome::WriteFailed }
         }

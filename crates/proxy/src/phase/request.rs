@@ -79,11 +79,11 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     Ok(())
 }
 
-/// Gives a request whose target names a host, and that has no Host, that Host: an HTTP/1.0 request
-/// in absolute form. Where it has both, Pingora has checked that they agree.
+/// Gives an HTTP/1.0 request in absolute form, which need not have a Host, the one that its target
+/// names. Where it has both, Pingora has checked that they agree.
 fn name_host(session: &mut Session) -> Result<()> {
     let header = session.req_header();
-    if header.headers.contains_key(HOST) {
+    if header.version != Version::HTTP_10 || header.headers.contains_key(HOST) {
         return Ok(());
     }
     let target = raw_target_authority(header.raw_path());

@@ -36,14 +36,6 @@ pub(crate) fn header(
     if let Some(why) = unsound(session, answer) {
         return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
     }
-    if let Some(begun) = failure::header_sent(session) {
-        // The client has a header, of an answer whose body never came. This one takes its place if its
-        // header is the same; Pingora does not send it again.
-        headers::strip_hop_by_hop(answer);
-        if !headers::same_answer(begun, answer) {
-            return Err(Error::new_up(error::ANSWER_DIFFERS));
-        }
-    }
     let status = answer.status.as_u16();
     if let Some(attempt) = ctx.attempt.as_mut() {
         attempt.answered(status);
@@ -61,6 +53,11 @@ pub(crate) fn header(
         }
     }
     headers::strip_hop_by_hop(answer);
+    // The client may have a header already, of an answer whose body never came. This one takes its
+    // place if its header is the same; Pingora does not send it again.
+    if failure::header_sent(session).is_some_and(|begun| !headers::same_answer(begun, answer)) {
+        return Err(Error::new_up(error::ANSWER_DIFFERS));
+    }
     if let (Some(watch), Some(forward)) = (&ctx.watch, &ctx.forward) {
         let timeouts = &forward.pool.plan.timeouts;
         let upgraded = answer.status == StatusCode::SWITCHING_PROTOCOLS;
