@@ -60,7 +60,8 @@ async fn an_idle_gateway_does_not_wait() {
     let _idle = gateway.client().await;
     let began = Instant::now();
     gateway.signal(Signal::TERM);
-    assert!(gateway.wait_exit(SOON).await.success());
+    let status = gateway.wait_exit(SOON).await;
+    assert!(status.success(), "{status}");
     assert!(began.elapsed() < Duration::from_secs(2), "took {:?}", began.elapsed());
 }
 

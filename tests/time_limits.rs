@@ -155,3 +155,46 @@ async fn after_a_limit_the_same_request_goes_to_another_endpoint() {
     let idle = async || gateway.metric("switchback_endpoint_in_flight", &[]).await == 0.0;
     eventually(SOON, "nothing in flight", idle).await;
 }
+
+#[tokio::test]
+async fn however_a_body_is_cut_into_chunks_a_silent_endpoint_is_noticed() {
+    let backends = Backend::start_many(2).await;
+    backends[0].set(Behavior::AcceptAndSilent { reads: true });
+    let gateway = gateway(&backends, "first_byte: 300ms, request: 5s").await;
+    for chunks in 1..=9 {
+        // Twice: whichever endpoint is first in turn, one of them meets the fault.
+        for turn in 0..2 {
+            let mut client = gateway.client().await;
+            let body = "1\r\nx\r\n".repeat(chunks);
+            let request = format!(
+                "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}0\r\n\r\n"
+            );
+            client.send_raw(request.as_bytes()).await.expect("sent");
+            let answer = client.read_response(Duration::from_secs(3)).await;
+            let status = answer.map(|answer| answer.status);
+            assert!(matches!(status, Ok(200)), "{chunks} chunks, turn {turn}: {status:?}");
+        }
+    }
+    assert!(backends[0].requests() > 0, "the fault was never met");
+}
+
+#[tokio::test]
+async fn an_early_answer_is_complete_though_its_client_pauses() {
+    let backends = Backend::start_many(2).await;
+    for backend in &backends {
+        let answer = Answer::status(204);
+        let then = switchback_testkit::Early::Keep;
+        backend.set(Behavior::EarlyAnswer { answer, then });
+    }
+    let gateway = gateway(&backends, "first_byte: 200ms, idle: 200ms, request: 5s").await;
+    let mut client = gateway.client().await;
+    let head = "PUT /early HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+    client.send_raw(head.as_bytes()).await.expect("sent");
+    let answer = client.read_response(SOON).await.expect("an answer");
+    assert_eq!((answer.status, answer.complete), (204, true));
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    client.close();
+    let line = gateway.log_line_for("/early").await;
+    assert_eq!(line["attempts"].as_array().map(Vec::len), Some(1), "not repeated: {line}");
+    assert_ne!(line["origin"], "gateway", "{line}");
+}

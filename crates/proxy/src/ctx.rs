@@ -108,6 +108,11 @@ impl Ctx {
         }
     }
 
+    /// Whether the request's body is still being received.
+    pub(crate) fn receiving(&self) -> bool {
+        self.forward.as_ref().is_some_and(|forward| forward.deadline.is_none())
+    }
+
     /// Notes an attempt that has ended. Of very many, those in the middle are left out: a request
     /// that goes round a pool of thousands must not make a line of megabytes.
     pub(crate) fn attempted(&mut self, record: AttemptRecord) {

@@ -8,6 +8,11 @@ use pingora_core::upstreams::peer::HttpPeer;
 use switchback_core::plan::PoolPlan;
 use switchback_runtime::random;
 
+/// Just above the 60 s for which Pingora lets a client pause within its request. The limits proper are
+/// kept by the client's stream (`guard.rs`); this one is for when Pingora does not read the client,
+/// and must never come before them, nor blame the endpoint for a client that pauses.
+const CLIENT_PAUSE: Duration = Duration::from_secs(61);
+
 /// The peer for an attempt that must be connected within `connect`, on a `fresh` connection or on any.
 pub(crate) fn peer(
     plan: &PoolPlan,
@@ -26,9 +31,7 @@ pub(crate) fn peer(
     let options = &mut peer.options;
     options.connection_timeout = Some(connect);
     options.total_connection_timeout = Some(connect);
-    // The limits proper are kept by the client's stream (`guard.rs`). This one is for when Pingora does
-    // not read the client, and must never come before them, nor before a client that pauses.
-    options.read_timeout = Some(timeouts.first_byte.max(timeouts.idle).max(timeouts.tunnel));
+    options.read_timeout = Some(timeouts.first_byte.max(timeouts.idle).max(CLIENT_PAUSE));
     options.write_timeout = Some(timeouts.write);
     options.idle_timeout = Some(timeouts.keepalive);
     options.alpn = ALPN::H1;

@@ -64,8 +64,8 @@ impl ProxyHttp for Proxy {
         request::route(session, ctx).await
     }
 
-    async fn upstream_peer(&self, _: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        select::endpoint(&self.gateway, ctx)
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        select::endpoint(&self.gateway, session, ctx)
     }
 
     fn fail_to_connect(
@@ -107,6 +107,14 @@ impl ProxyHttp for Proxy {
         end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if end_of_stream && ctx.receiving() {
+            // Pingora reads the client, and with that keeps our time limits, only while its queue to
+            // the endpoint has room; nobody looks again once the last part has filled it. So the other
+            // half of the request's task is let empty it first: by the second time, whichever half
+            // `try_join!` polls first.
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        }
         forward::request_body(&self.gateway, end_of_stream, ctx);
         Ok(())
     }

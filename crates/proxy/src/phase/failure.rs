@@ -1,6 +1,7 @@
 //! An attempt has failed: what it came to, whether another follows, and what the client gets if not.
 
-use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+use http::{Method, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::{FailToProxy, Session};
@@ -171,9 +172,19 @@ pub(crate) fn header_sent(session: &Session) -> Option<&ResponseHeader> {
     })
 }
 
-/// Whether something of the answer's body has gone to the client, or what is no HTTP any more.
+/// Whether the client has what another endpoint's answer cannot take the place of: something of the
+/// answer's body, an answer that has none and so is complete, or what is no HTTP any more.
 fn body_sent(session: &Session) -> bool {
-    session.was_upgraded() || session.as_downstream().body_bytes_sent() > 0
+    session.was_upgraded()
+        || session.as_downstream().body_bytes_sent() > 0
+        || header_sent(session).is_some_and(|answer| has_no_body(session, answer))
+}
+
+/// Whether the answer ends with its header (RFC 9112, section 6.3).
+fn has_no_body(session: &Session, answer: &ResponseHeader) -> bool {
+    session.req_header().method == Method::HEAD
+        || matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || answer.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0")
 }
 
 /// Whether an endpoint is left once the attempt under way has ended with this outcome.

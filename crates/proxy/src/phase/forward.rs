@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use http::StatusCode;
 use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
 use pingora::http::RequestHeader;
 use pingora_core::{OrErr, Result};
@@ -55,7 +56,16 @@ pub(crate) fn request_header(request: &mut RequestHeader, ctx: &mut Ctx) -> Resu
 pub(crate) fn request_body(gateway: &Gateway, end: bool, ctx: &mut Ctx) {
     let Some(attempt) = ctx.attempt.as_mut() else { return };
     attempt.facts.header_written = true;
-    if !end || attempt.facts.status.is_some() {
+    if !end {
+        return;
+    }
+    if let Some(status) = attempt.facts.status {
+        // The answer had begun before the request had ended: from now on only the endpoint is awaited.
+        if status != StatusCode::SWITCHING_PROTOCOLS
+            && let (Some(watch), Some(forward)) = (&ctx.watch, &ctx.forward)
+        {
+            watch.while_moving(forward.pool.plan.timeouts.idle);
+        }
         return;
     }
     let now = gateway.clock.now();

@@ -20,7 +20,7 @@ pub(crate) const RETRY_ON_STATUS: ErrorType = ErrorType::Custom("answer counts a
 /// connection; so it is made only when another attempt will follow.
 pub(crate) fn header(
     gateway: &Gateway,
-    session: &Session,
+    session: &mut Session,
     answer: &mut ResponseHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
@@ -60,8 +60,14 @@ pub(crate) fn header(
     }
     if let (Some(watch), Some(forward)) = (&ctx.watch, &ctx.forward) {
         let timeouts = &forward.pool.plan.timeouts;
-        let upgraded = answer.status == StatusCode::SWITCHING_PROTOCOLS;
-        watch.while_moving(if upgraded { timeouts.tunnel } else { timeouts.idle });
+        if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+            watch.while_moving(timeouts.tunnel);
+        } else if session.as_mut().is_body_done() {
+            watch.while_moving(timeouts.idle);
+        } else {
+            // A client that pauses in the middle of its request is not the endpoint's silence.
+            watch.off();
+        }
     }
     Ok(())
 }

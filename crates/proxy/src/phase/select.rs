@@ -2,6 +2,7 @@
 
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
+use pingora_proxy::Session;
 use switchback_core::outcome::refusal;
 use switchback_runtime::Gateway;
 use switchback_telemetry::{Failure, Origin};
@@ -10,7 +11,11 @@ use crate::ctx::Ctx;
 use crate::peer::peer;
 
 /// Picks an endpoint and begins an attempt.
-pub(crate) fn endpoint(gateway: &Gateway, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+pub(crate) fn endpoint(
+    gateway: &Gateway,
+    session: &Session,
+    ctx: &mut Ctx,
+) -> Result<Box<HttpPeer>> {
     let Some(forward) = ctx.forward.as_ref() else {
         return Err(unavailable(ctx, 500, refusal::DESTINATION_UNAVAILABLE));
     };
@@ -23,7 +28,10 @@ pub(crate) fn endpoint(gateway: &Gateway, ctx: &mut Ctx) -> Result<Box<HttpPeer>
     };
     let connect = forward.pool.plan.timeouts.connect;
     let connect = time_left.map_or(connect, |left| connect.min(left));
-    let peer = peer(&forward.pool.plan, attempt.address(), forward.fresh, connect);
+    let mut peer = peer(&forward.pool.plan, attempt.address(), forward.fresh, connect);
+    if session.is_upgrade_req() {
+        peer.options.read_timeout = Some(forward.pool.plan.timeouts.tunnel);
+    }
     ctx.attempt = Some(attempt);
     Ok(peer)
 }
