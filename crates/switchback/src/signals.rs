@@ -5,19 +5,23 @@
 //! `drain.timeout`; the process exits as soon as nothing is left. A second signal, or SIGINT, ends it
 //! at once. Pingora alone would close the listeners first and then sleep its whole grace period.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use switchback_core::plan::DrainPlan;
 use switchback_runtime::Gateway;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Watches for the signals that end the gateway.
 pub(crate) struct Signals {
     gateway: Arc<Gateway>,
     drain: DrainPlan,
+    watched: Mutex<Option<Watched>>,
 }
 
 /// Between the closing of the listeners and the first look at what is in flight: a connection that
@@ -25,20 +29,23 @@ pub(crate) struct Signals {
 const SETTLE: Duration = Duration::from_millis(100);
 
 impl Signals {
-    pub(crate) fn new(gateway: Arc<Gateway>, drain: DrainPlan) -> Self {
-        Self { gateway, drain }
+    /// Watches from now on: Pingora asks only when its services are up, and until then a SIGTERM would
+    /// end the process without a drain.
+    ///
+    /// # Errors
+    ///
+    /// If the system lets no signal be watched.
+    pub(crate) fn new(gateway: Arc<Gateway>, drain: DrainPlan) -> io::Result<Self> {
+        Ok(Self { gateway, drain, watched: Mutex::new(Some(Watched::start()?)) })
     }
 }
 
 #[async_trait]
 impl ShutdownSignalWatch for Signals {
     async fn recv(&self) -> ShutdownSignal {
-        let mut signals = match Watched::new() {
-            Ok(signals) => signals,
-            Err(error) => {
-                log::error!("signals cannot be watched, only SIGKILL ends this process: {error}");
-                return std::future::pending().await;
-            }
+        let Some(mut signals) = self.watched.lock().take() else {
+            // Pingora asks once.
+            return std::future::pending().await;
         };
         let name = loop {
             match signals.next().await {
@@ -69,13 +76,8 @@ impl ShutdownSignalWatch for Signals {
     }
 }
 
-/// The signals that concern us; from here on none of them ends the process by itself.
-struct Watched {
-    terminate: Signal,
-    interrupt: Signal,
-    quit: Signal,
-    hang_up: Signal,
-}
+/// The signals that concern us; from its start on none of them ends the process by itself.
+struct Watched(UnboundedReceiver<Kind>);
 
 enum Kind {
     Interrupt,
@@ -85,21 +87,38 @@ enum Kind {
 }
 
 impl Watched {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
+    /// Registers on a thread of its own, because no runtime is there yet, and returns when that is done.
+    fn start() -> io::Result<Self> {
+        let (kinds, watched) = unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let guard = runtime.enter();
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut quit = signal(SignalKind::quit())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        drop(guard);
+        let forward = async move {
+            loop {
+                let kind = tokio::select! {
+                    _ = terminate.recv() => Kind::Terminate("SIGTERM"),
+                    _ = quit.recv() => Kind::Terminate("SIGQUIT"),
+                    _ = interrupt.recv() => Kind::Interrupt,
+                    _ = hang_up.recv() => Kind::HangUp,
+                };
+                if kinds.send(kind).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("signals".to_owned());
+        thread.spawn(move || runtime.block_on(forward))?;
+        Ok(Self(watched))
     }
 
     async fn next(&mut self) -> Kind {
-        tokio::select! {
-            _ = self.terminate.recv() => Kind::Terminate("SIGTERM"),
-            _ = self.quit.recv() => Kind::Terminate("SIGQUIT"),
-            _ = self.interrupt.recv() => Kind::Interrupt,
-            _ = self.hang_up.recv() => Kind::HangUp,
+        match self.0.recv().await {
+            Some(kind) => kind,
+            None => std::future::pending().await,
         }
     }
 

@@ -31,11 +31,16 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     }
     let drain = loaded.plan.drain;
     match App::new(loaded.plan) {
-        Ok(app) => {
-            let signals = Signals::new(app.gateway().clone(), drain);
-            app.run(Box::new(signals));
-            ExitCode::SUCCESS
-        }
+        Ok(app) => match Signals::new(app.gateway().clone(), drain) {
+            Ok(signals) => {
+                app.run(Box::new(signals));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                log::error!("signals cannot be watched: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             log::error!("{error}");
             ExitCode::FAILURE
