@@ -5,7 +5,9 @@
 //! the rest — names that resolve, no duplicate, no pool without endpoints — is promised by the
 //! maker and stated at each field.
 //!
-//! Every default stands in a `Default` of this file, with its reason, and nowhere else.
+//! The defaults stand in the `Default`s of this file, with their reasons. Four that belong to the way
+//! a file is written stand where it is read, in `switchback-config`: a redirect's status, a probe's path
+//! and expected statuses, and that certificates are verified.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
