@@ -11,23 +11,27 @@
 pub(crate) mod answer;
 pub(crate) mod behavior;
 mod connection;
-mod port;
+pub(crate) mod life;
+pub(crate) mod port;
 pub(crate) mod record;
 mod reply;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use behavior::{Behavior, Ending, Health};
 use connection::Connection;
-use port::Port;
+use life::Leave;
+use port::{Door, Port};
 use record::{Log, Recorded};
 
 /// The header by which a request is followed through the gateway; [`Load`](crate::Load) sets it.
@@ -44,13 +48,14 @@ pub struct Backend {
 #[derive(Debug)]
 struct Shared {
     port: Port,
-    listener: Mutex<Option<TcpListener>>,
+    door: Mutex<Door>,
     relisten: Notify,
     down: AtomicBool,
+    leave: watch::Sender<Leave>,
     behavior: watch::Sender<Behavior>,
     health: Mutex<(String, Health)>,
     paused: watch::Sender<bool>,
-    /// Tells every open connection to end; a receiver is made under the listener's lock, so that none
+    /// Tells every open connection to end; a receiver is made under the door's lock, so that none
     /// slips between a kill and its accept.
     ended: watch::Sender<Ending>,
     /// The numbers of the open connections.
@@ -72,9 +77,10 @@ impl Backend {
     pub async fn with(behavior: Behavior) -> Self {
         let shared = Arc::new(Shared {
             port: Port::reserve().expect("a free port"),
-            listener: Mutex::default(),
+            door: Mutex::new(Door::Closed),
             relisten: Notify::new(),
             down: AtomicBool::new(false),
+            leave: watch::Sender::new(Leave::No),
             behavior: watch::Sender::new(behavior),
             health: Mutex::new(("/healthz".to_owned(), Health::Healthy)),
             paused: watch::Sender::new(false),
@@ -120,44 +126,6 @@ impl Backend {
     /// Sets the health path; a query behind it is ignored.
     pub fn set_health_path(&self, path: &str) {
         path.clone_into(&mut self.shared.health().0);
-    }
-
-    /// Like a process that dies at once: the listener closes, every connection is reset. Returns when
-    /// it is so. The behaviour is kept for [`Backend::restart`].
-    pub async fn kill(&self) {
-        self.shared.down.store(true, Ordering::SeqCst);
-        self.shared.update_listener();
-        self.disconnect(Ending::Rst).await;
-    }
-
-    /// Listens again on the same port. Does nothing on a backend that is up.
-    pub fn restart(&self) {
-        self.shared.down.store(false, Ordering::SeqCst);
-        self.shared.update_listener();
-    }
-
-    /// Ends every open connection, idle or busy, and returns when it is so; goes on listening.
-    pub async fn disconnect(&self, ending: Ending) {
-        let next = {
-            let _no_accept_meanwhile = self.shared.listener();
-            self.shared.ended.send_replace(ending);
-            self.connections()
-        };
-        let mut open = self.shared.open.subscribe();
-        let gone = open.wait_for(|open| open.first().is_none_or(|first| *first >= next)).await;
-        gone.expect("the sender is ours");
-    }
-
-    /// Stops like a process on SIGSTOP: the kernel still accepts and buffers, nobody reads, writes or
-    /// closes. A write that is just being made may still go out.
-    pub fn pause(&self) {
-        self.shared.paused.send_replace(true);
-    }
-
-    /// Ends a pause.
-    pub fn resume(&self) {
-        self.shared.paused.send_replace(false);
-        self.shared.relisten.notify_one();
     }
 
     /// Requests whose head has arrived, health requests not counted.
@@ -221,6 +189,18 @@ impl Backend {
         self.shared.malformed.load(Ordering::SeqCst)
     }
 
+    /// When the last request arrived, health requests not counted.
+    #[must_use]
+    pub fn last_request(&self) -> Option<Instant> {
+        self.shared.log.traffic(|list| list.last().map(|recorded| recorded.at))
+    }
+
+    /// How many requests arrived in a span of time, health requests not counted.
+    #[must_use]
+    pub fn requests_within(&self, span: Range<Instant>) -> usize {
+        self.shared.log.traffic(|list| list.iter().filter(|r| span.contains(&r.at)).count())
+    }
+
     /// Forgets what was recorded; `connections` and the counters of faults go on.
     pub fn clear(&self) {
         self.shared.log.clear();
@@ -237,8 +217,8 @@ impl Drop for Backend {
 }
 
 impl Shared {
-    fn listener(&self) -> MutexGuard<'_, Option<TcpListener>> {
-        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    fn door(&self) -> MutexGuard<'_, Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn health(&self) -> MutexGuard<'_, (String, Health)> {
@@ -247,14 +227,13 @@ impl Shared {
 
     /// Makes the listener exist exactly when it should.
     fn update_listener(&self) {
-        let refuse = matches!(&*self.behavior.borrow(), Behavior::RefuseConnections);
-        let mut listener = self.listener();
-        if refuse || self.down.load(Ordering::SeqCst) {
-            *listener = None;
-        } else if listener.is_none() {
-            *listener = Some(self.port.listen().expect("the port is reserved for us"));
-        }
-        drop(listener);
+        let wanted = match &*self.behavior.borrow() {
+            _ if self.down.load(Ordering::SeqCst) => Door::closed,
+            Behavior::RefuseConnections => Door::closed,
+            Behavior::DropSyns => Door::full,
+            _ => Door::open,
+        };
+        wanted(&mut self.door(), &self.port);
         self.relisten.notify_one();
     }
 
@@ -262,8 +241,8 @@ impl Shared {
         if *self.paused.borrow() {
             return Poll::Pending;
         }
-        let guard = self.listener();
-        let Some(listener) = &*guard else {
+        let guard = self.door();
+        let Door::Open(listener) = &*guard else {
             return Poll::Pending;
         };
         loop {

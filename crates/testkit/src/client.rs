@@ -164,7 +164,14 @@ impl Client {
         answer
     }
 
-    fn encode(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    /// The bytes of [`Client::request`].
+    pub(crate) fn encode(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Vec<u8> {
         let given: Headers =
             headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let mut head = format!("{method} {target} HTTP/1.1\r\n");

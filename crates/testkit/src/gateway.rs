@@ -9,6 +9,7 @@ pub(crate) mod builder;
 pub(crate) mod metrics;
 mod ports;
 mod process;
+pub(crate) mod watch;
 
 use std::net::SocketAddr;
 use std::path::Path;

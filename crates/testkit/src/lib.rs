@@ -27,19 +27,23 @@
 mod backend;
 mod client;
 mod gateway;
+mod h2;
 mod load;
 mod wait;
 mod wire;
 
 pub use backend::answer::{Answer, Framing};
 pub use backend::behavior::{Behavior, Early, Ending, Health, RequestInfo, Script, Sometimes};
+pub use backend::life::Flapping;
 pub use backend::record::{Recorded, duplicated, hash};
 pub use backend::{Backend, TEST_ID};
 pub use client::response::{End, Interim, Response};
 pub use client::{Client, ClientError};
 pub use gateway::builder::GatewayBuilder;
 pub use gateway::metrics::{Metrics, Sample as MetricSample};
+pub use gateway::watch::Watch;
 pub use gateway::{Gateway, StartFailure};
+pub use h2::{H2Backend, H2Behavior};
 pub use load::report::{Report, Sample, Tally};
 pub use load::{Load, Running};
 pub use rustix::process::Signal;

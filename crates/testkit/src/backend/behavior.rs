@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Framing};
 use crate::wire::{self, Headers};
@@ -85,8 +86,12 @@ pub enum Behavior {
         body: bool,
     },
     /// The listener is closed, its port stays reserved. Idle connections are closed with FIN, requests
-    /// under way end as they began. Chosen for a single request it resets the connection.
+    /// under way end as they began, one that still comes over a kept connection is answered. Chosen
+    /// for a single request it resets the connection.
     RefuseConnections,
+    /// Nobody answers a SYN: the listener's queue is full. Everything else as with
+    /// [`Behavior::RefuseConnections`].
+    DropSyns,
     /// Reset as soon as accepted; chosen for a request, as soon as its head is read.
     ResetOnAccept,
     /// Accepts and says nothing, ever.
@@ -112,6 +117,21 @@ pub enum Behavior {
         idle: Duration,
         /// How it closes.
         ending: Ending,
+    },
+    /// Answers 200, offers to keep the connection, and closes it at once after every such answer
+    /// on it: like a server with a limit of requests for a connection that does not announce the last.
+    CloseAfterEvery {
+        /// Answers on a connection, health requests included; zero is as one.
+        answers: u32,
+        /// How it closes.
+        ending: Ending,
+    },
+    /// Answers as long as one of its slots is free, else 503 at once; see [`Behavior::slots`].
+    Slots {
+        /// The slots.
+        free: Arc<Semaphore>,
+        /// What is answered; its delay occupies the slot.
+        answer: Answer,
     },
     /// Sends these bytes for an answer, then closes with FIN.
     Garbage(Bytes),
@@ -206,6 +226,20 @@ impl Behavior {
         Self::Answer(Answer::status(status))
     }
 
+    /// A 200 that takes this long.
+    #[must_use]
+    pub fn ok_after(delay: Duration) -> Self {
+        Self::Answer(Answer::ok("ok\n").delay(delay))
+    }
+
+    /// A server with so many workers and no queue: each answer takes `latency` of one, and whoever
+    /// finds all of them busy gets a 503 at once. Its capacity is `slots / latency`.
+    #[must_use]
+    pub fn slots(slots: usize, latency: Duration) -> Self {
+        let answer = Answer::ok("ok\n").delay(latency);
+        Self::Slots { free: Arc::new(Semaphore::new(slots)), answer }
+    }
+
     /// Decides for each request, before its body is read.
     pub fn script(f: impl Fn(&RequestInfo) -> Self + Send + Sync + 'static) -> Self {
         Self::Script(Arc::new(f))
@@ -239,6 +273,11 @@ impl Behavior {
         }
     }
 
+    /// No connection is to be had.
+    pub(crate) fn is_closed_door(&self) -> bool {
+        matches!(self, Self::RefuseConnections | Self::DropSyns)
+    }
+
     /// The body of the request is not to be read before the answer.
     pub(crate) fn is_early(&self) -> bool {
         matches!(
@@ -247,6 +286,7 @@ impl Behavior {
                 | Self::ReadHalfOfBodyThenReset
                 | Self::ResetOnAccept
                 | Self::RefuseConnections
+                | Self::DropSyns
                 | Self::AcceptAndSilent { reads: false }
         )
     }
@@ -265,11 +305,14 @@ impl fmt::Debug for Behavior {
             Self::Answer(answer) => return write!(f, "Answer({})", answer.status),
             Self::Echo { .. } => "Echo",
             Self::RefuseConnections => "RefuseConnections",
+            Self::DropSyns => "DropSyns",
             Self::ResetOnAccept => "ResetOnAccept",
             Self::AcceptAndSilent { .. } => "AcceptAndSilent",
             Self::CloseBeforeAnswer(_) => "CloseBeforeAnswer",
             Self::CloseOnReuse { .. } => "CloseOnReuse",
             Self::CloseAfterAnswerSilently { .. } => "CloseAfterAnswerSilently",
+            Self::CloseAfterEvery { .. } => "CloseAfterEvery",
+            Self::Slots { .. } => "Slots",
             Self::Garbage(_) => "Garbage",
             Self::TruncatedHeader(_) => "TruncatedHeader",
             Self::TruncatedBody { .. } => "TruncatedBody",

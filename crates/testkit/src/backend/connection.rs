@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::Shared;
 use super::behavior::{Behavior, Ending, Health, RequestInfo};
+use super::life::Leave;
 use super::record::{Entry, rehash};
 use crate::wire::body::BodyDecoder;
 use crate::wire::{self, MAX_HEAD};
@@ -109,6 +110,7 @@ impl Connection {
         };
         let health = self.health_of(&head.target);
         let info = RequestInfo { index: self.count(health.is_some()), ..head };
+        let keep = keep && *self.shared.leave.borrow() == Leave::No;
         let behavior = self.behavior_of(&info, health);
         if let (Behavior::CloseOnReuse { executed: false, ending }, 1..) = (&behavior, info.nth) {
             self.shared.refused_on_reuse.fetch_add(1, Ordering::SeqCst);
@@ -133,10 +135,9 @@ impl Connection {
             return Ok(None);
         }
         let mut behavior = self.shared.behavior.subscribe();
-        let refused = async {
-            let refuses = |b: &Behavior| matches!(b, Behavior::RefuseConnections);
-            let _ = behavior.wait_for(refuses).await;
-        };
+        let refused = async { _ = behavior.wait_for(Behavior::is_closed_door).await };
+        let mut leave = self.shared.leave.subscribe();
+        let left = async { _ = leave.wait_for(|leave| *leave == Leave::Now).await };
         let expired = async {
             match idle {
                 Some((time, ending)) => {
@@ -147,9 +148,12 @@ impl Connection {
             }
         };
         tokio::select! {
+            // Who closes because he is told to looks first whether a request has just come.
+            biased;
             ending = expired => Ok(Some(ending)),
             read = self.fill() => Ok((read? == 0).then_some(Ending::Fin)),
             () = refused => Ok(Some(Ending::Fin)),
+            () = left => Ok(Some(Ending::Fin)),
         }
     }
 
@@ -205,7 +209,8 @@ impl Connection {
             Some(Health::Hang) => Behavior::AcceptAndSilent { reads: true },
             Some(Health::SameAsTraffic) | None => {
                 let current = self.shared.behavior.borrow().clone();
-                current.resolve(request)
+                // It came over a connection from before the door was closed; that one closes next.
+                if current.is_closed_door() { Behavior::ok() } else { current.resolve(request) }
             }
         }
     }

@@ -28,7 +28,9 @@ impl Connection {
                 let answer = self.echo(request, body);
                 self.answer(request, &answer).await
             }
-            Behavior::ResetOnAccept | Behavior::RefuseConnections => Ok(Next::End(Ending::Rst)),
+            Behavior::ResetOnAccept | Behavior::RefuseConnections | Behavior::DropSyns => {
+                Ok(Next::End(Ending::Rst))
+            }
             Behavior::AcceptAndSilent { reads: true } => self.silence().await,
             Behavior::AcceptAndSilent { reads: false } => std::future::pending().await,
             Behavior::CloseBeforeAnswer(ending) => Ok(Next::End(ending)),
@@ -38,6 +40,15 @@ impl Connection {
                 self.answer(request, &Answer::ok("ok\n")).await?;
                 Ok(if idle.is_zero() { Next::End(ending) } else { Next::KeepFor(idle, ending) })
             }
+            Behavior::CloseAfterEvery { answers, ending } => {
+                let next = self.answer(request, &Answer::ok("ok\n")).await?;
+                let last = (request.info.nth + 1).is_multiple_of(answers.max(1));
+                Ok(if last { Next::End(ending) } else { next })
+            }
+            Behavior::Slots { free, answer } => match free.try_acquire() {
+                Ok(_busy) => self.answer(request, &answer).await,
+                Err(_) => self.answer(request, &Answer::status(503)).await,
+            },
             Behavior::Garbage(bytes) => self.send_then(&bytes, Ending::Fin).await,
             Behavior::TruncatedHeader(ending) => {
                 self.send_then(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\nx-cut: he", ending).await

@@ -48,7 +48,8 @@ impl Metrics {
     /// The sum of [`Metrics::matching`]; zero if there are none.
     #[must_use]
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.matching(name, labels).map(|sample| sample.value).sum()
+        // The sum of no floats is -0.
+        self.matching(name, labels).map(|sample| sample.value).sum::<f64>() + 0.0
     }
 }
 

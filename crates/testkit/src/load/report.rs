@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::{ClientError, End, Response};
@@ -17,6 +18,8 @@ pub struct Sample {
     pub status: Option<u16>,
     /// Why there was no complete answer.
     pub error: Option<String>,
+    /// The backend that answered, by its `x-backend` header; `None` if the gateway did itself.
+    pub backend: Option<String>,
     /// From the start (connecting included) to the end of the answer.
     pub latency: Duration,
     /// When it began, counted from the load's start.
@@ -49,6 +52,8 @@ pub struct Report {
     pub by_method: BTreeMap<String, Tally>,
     /// Kept connections that were found closed before a request was written.
     pub reconnects: u64,
+    /// Clients that left ([`Load::leave_every`](crate::Load::leave_every)); they are in no other count.
+    pub left: u64,
     /// Half of all requests took at most this.
     pub p50: Duration,
     /// 99 of 100 requests took at most this.
@@ -67,13 +72,15 @@ impl Sample {
         latency: Duration,
         at: Duration,
     ) -> Self {
+        let backend = result.as_ref().ok().and_then(|answer| answer.header("x-backend"));
+        let backend = backend.map(str::to_owned);
         let (status, error) = match result {
             Ok(answer) if answer.complete => (Some(answer.status), None),
             Ok(Response { status, end: End::CutOff, .. }) => (Some(status), Some("cut off".into())),
             Ok(answer) => (Some(answer.status), Some(format!("body: {:?}", answer.end))),
             Err(e) => (None, Some(e.to_string())),
         };
-        Self { id, method: method.to_owned(), status, error, latency, at }
+        Self { id, method: method.to_owned(), status, error, backend, latency, at }
     }
 
     /// No complete answer, or a status of 500 or above.
@@ -84,7 +91,7 @@ impl Sample {
 }
 
 impl Report {
-    pub(crate) fn of(samples: Vec<Sample>, reconnects: u64, elapsed: Duration) -> Self {
+    pub(crate) fn of(samples: Vec<Sample>, elapsed: Duration) -> Self {
         let (mut by_status, mut by_method) = (BTreeMap::new(), BTreeMap::<String, Tally>::new());
         for sample in &samples {
             if let Some(status) = sample.status {
@@ -103,13 +110,32 @@ impl Report {
             failures,
             by_status,
             by_method,
-            reconnects,
+            reconnects: 0,
+            left: 0,
             p50: percentile(&latencies, 50),
             p99: percentile(&latencies, 99),
             max: percentile(&latencies, 100),
             samples,
             elapsed,
         }
+    }
+
+    pub(crate) fn with(self, reconnects: u64, left: u64) -> Self {
+        Self { reconnects, left, ..self }
+    }
+
+    /// The same of those requests that began within this span; reconnects and departures are not
+    /// known by time and left out.
+    #[must_use]
+    pub fn between(&self, span: Range<Duration>) -> Self {
+        let samples = self.samples.iter().filter(|sample| span.contains(&sample.at));
+        Self::of(samples.cloned().collect(), span.end.min(self.elapsed).saturating_sub(span.start))
+    }
+
+    /// Successful answers a second.
+    #[must_use]
+    pub fn goodput(&self) -> f64 {
+        self.ok as f64 / self.elapsed.as_secs_f64()
     }
 
     /// How many failures meet a condition.
