@@ -6,9 +6,11 @@
 //!
 //! Printed from the plan, not from the files: a value that went astray between the two is
 //! seen. Variables are expanded, wildcards of `pools` are the files that they found, shorthands are
-//! written out. What has no value stays away: `threads` (one for each CPU), `tls` and `host` of a pool,
-//! a probe's `port`. So does a `request` or a key of `retry` of a route whose `split` goes to pools
-//! that disagree on it: each share has its own pool's.
+//! written out. What has no value stays away: `threads` (one for each CPU), `zone`, `tls`, `host` and
+//! `sticky` of a pool, limits, a probe's `port`; and `hash`, where the algorithm does not hash. A
+//! pool's `max_requests` and `max_connections` stand at its endpoints, where they take effect. Away
+//! stays a `request` or a key of `retry`, too, of a route whose `split` goes to pools that disagree on
+//! it: each share has its own pool's.
 //!
 //! `serde_yaml` writes it: it knows what must be quoted, and how (`docs/decisions/0001`). One thing
 //! is known that it does not write so that it reads the same: the line separators U+2028 and U+2029
@@ -16,7 +18,9 @@
 //! 1.2 does not.
 
 mod gateway;
+mod health;
 mod pool;
+mod traffic;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -25,6 +29,7 @@ use switchback_core::plan::{RetryPolicy, StatusSet};
 
 use crate::Loaded;
 use crate::diagnostic::escape;
+use crate::value::duration;
 
 /// The stream of documents.
 pub(crate) fn text(loaded: &Loaded) -> String {
@@ -88,6 +93,10 @@ struct Retry {
     #[serde(skip_serializing_if = "Option::is_none")]
     statuses: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    backoff: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_backoff: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     trust_idempotency_key: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     non_idempotent: Option<bool>,
@@ -100,6 +109,8 @@ impl Retry {
             enabled: agreed(policies, |retry| retry.enabled),
             attempts: agreed(policies, |retry| retry.attempts.get()),
             statuses: agreed(policies, |retry| statuses(&retry.statuses)),
+            backoff: agreed(policies, |retry| duration::display(retry.backoff)),
+            max_backoff: agreed(policies, |retry| duration::display(retry.max_backoff)),
             trust_idempotency_key: agreed(policies, |retry| retry.trust_idempotency_key),
             non_idempotent: agreed(policies, |retry| retry.non_idempotent),
         }

@@ -176,12 +176,13 @@ fn plan(
         );
     }
     let Found { pools, complete, place } = find(&gateway.value, &reporter, report);
+    let zone = resolve::zone(&gateway.value, &reporter);
     let resolved = pools.iter().enumerate().map(|(position, file)| {
         let empty = Source::new(file.path.clone(), "");
         let reporter = report.of(file.source.as_ref().unwrap_or(&empty), position + 1);
         let node = file.source.as_ref().and_then(|_| document::read(&reporter, environment));
         let schema = node.map_or(Field::Bad, |node| decode::document(&node, &reporter));
-        resolve::pool(file.name.clone(), &schema, &reporter)
+        resolve::pool(file.name.clone(), &schema, &zone, &reporter)
     });
     let resolved: Vec<_> = resolved.collect();
     let spans: Vec<_> = resolved.iter().map(|pool| pool.span).collect();
@@ -190,7 +191,7 @@ fn plan(
         pools.iter().zip(0..).map(|(file, at)| (file.name.clone(), PoolIndex(at))).collect();
     let catalog =
         Catalog { positions, complete: complete && !gateway.value.pools.is_missing(), place };
-    let context = Context { base, catalog: &catalog, reporter: &reporter };
+    let context = Context { base, catalog: &catalog, zone: &zone, reporter: &reporter };
     let plan = resolve::plan(&gateway, resolved, &context);
     if report.errors() == 0 {
         warn_of_unused(&plan, &pools, &spans, report);

@@ -4,12 +4,17 @@
 //! all errors come at once; the plan that comes of it is thrown away then. Only
 //! [`crate::load`] decides, by the count of errors.
 
+mod balance;
+mod ejection;
+mod endpoint;
 mod gateway;
 mod policy;
 mod pool;
 mod probe;
+mod queue;
 mod route;
 mod shadow;
+mod sticky;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +22,7 @@ use std::sync::Arc;
 use switchback_core::PoolIndex;
 use switchback_core::plan::{PoolPlan, RetryPolicy};
 
-pub(crate) use gateway::{Context, plan};
+pub(crate) use gateway::{Context, plan, zone};
 pub(crate) use pool::pool;
 
 use crate::source::Span;

@@ -5,16 +5,21 @@
 //! [`switchback_core::plan`], with their reasons.
 //!
 //! The rules: no key is unknown silently; mutually exclusive choices are keys of their own (`http:`
-//! or `tcp:`, never `type: http`); no `flatten`; no `untagged`; a text is a shorthand for the common
-//! case of a mapping ([`OrTable`]), and for a list of one ([`OneOrMany`]), where documented.
+//! or `tcp:`, never `type: http`); what can be off has `enabled`; no `flatten`; no `untagged`; a text is
+//! a shorthand for the common case of a mapping ([`OrTable`]), and for a list of one ([`OneOrMany`]),
+//! where documented.
 
 mod gateway;
+mod health;
 mod pool;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 pub(crate) use gateway::{Drain, Gateway, Listener, PathMatch, Redirect, Route, Share};
-pub(crate) use pool::{Health, Pool, Retry, Timeouts, Tls};
+pub(crate) use health::{Health, HttpProbe};
+pub(crate) use pool::{Endpoint, Pool, Timeouts, Tls};
+pub(crate) use traffic::{Ejection, Hash, Retry, RetryBudget, SlowStart, Sticky};
 
 use crate::decode::{Field, OneOrMany, OrTable};
 

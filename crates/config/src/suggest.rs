@@ -2,47 +2,134 @@
 
 /// Words of other gateways for ours. No distance finds these.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("affinity", "sticky"),
     ("algorithm", "balance"),
+    ("availability_zone", "zone"),
     ("backend", "pool"),
     ("backends", "endpoints"),
     ("backends", "pools"),
     ("bind", "address"),
     ("bind", "listeners"),
     ("cluster", "pool"),
+    ("consistent_hash", "ring_hash"),
     ("domain", "host"),
+    ("down", "disabled"),
+    ("draining", "drain"),
+    ("ewma", "peak_ewma"),
+    ("false", "never"),
+    ("h1", "http1"),
+    ("hash_on", "hash"),
+    ("hash_policy", "hash"),
     ("healthcheck", "health"),
     ("health_checks", "health"),
     ("hosts", "endpoints"),
+    ("http/1.1", "http1"),
+    ("http/2", "h2"),
+    ("http2", "h2"),
+    ("http2", "protocol"),
+    ("http_version", "protocol"),
+    ("ip", "client"),
+    ("ip_hash", "ring_hash"),
+    ("ketama", "ring_hash"),
     ("least_conn", "least_requests"),
     ("least_connections", "least_requests"),
     ("least_request", "least_requests"),
     ("listen", "listeners"),
     ("load_balancing", "balance"),
+    ("locality", "zone"),
     ("location", "path"),
+    ("max_conns", "max_connections"),
+    ("maxconn", "max_connections"),
+    ("outlier_detection", "ejection"),
+    ("p2c", "least_requests"),
     ("retries", "retry"),
     ("rr", "round_robin"),
     ("server", "endpoints"),
     ("servers", "endpoints"),
     ("service", "pool"),
+    ("session_affinity", "sticky"),
+    ("source", "client"),
+    ("source_ip", "client"),
+    ("sticky_session", "sticky"),
+    ("sticky_sessions", "sticky"),
     ("targets", "endpoints"),
     ("upstream", "pool"),
     ("upstreams", "endpoints"),
     ("upstreams", "pools"),
+    ("true", "always"),
+    ("uri", "path"),
+    ("url", "path"),
     ("url", "to"),
     ("workers", "threads"),
 ];
 
 /// Where keys belong, for those that stand somewhere else.
 const HOMES: &[(&str, &[&str])] = &[
-    ("`health` of a pool", &["interval", "timeout", "rise", "fall", "concurrency", "http", "tcp"]),
+    (
+        "`health` of a pool",
+        &[
+            "interval",
+            "fast_interval",
+            "timeout",
+            "rise",
+            "fall",
+            "concurrency",
+            "http",
+            "tcp",
+            "grpc",
+        ],
+    ),
     ("`http` in `health` of a pool", &["expect", "port"]),
     ("`timeouts` of a pool", &["connect", "first_byte", "idle", "tunnel", "write", "keepalive"]),
     ("`timeouts`", &["request"]),
-    ("`retry`", &["attempts", "statuses", "trust_idempotency_key", "non_idempotent"]),
+    (
+        "`retry`",
+        &[
+            "attempts",
+            "statuses",
+            "backoff",
+            "max_backoff",
+            "trust_idempotency_key",
+            "non_idempotent",
+        ],
+    ),
+    ("`retry_budget` of a pool", &["ratio", "floor"]),
+    (
+        "`ejection` of a pool",
+        &[
+            "consecutive",
+            "window",
+            "min_requests",
+            "tolerance",
+            "max_time",
+            "max_ejected",
+            "probation",
+        ],
+    ),
+    ("`hash` of a pool", &["bounded_load"]),
+    ("`sticky` of a pool", &["cookie", "secret", "max_age", "secure", "same_site"]),
     ("`tls` of a pool", &["sni", "verify"]),
-    ("an entry of `endpoints`", &["weight", "tier"]),
+    ("an entry of `endpoints`", &["weight", "tier", "disabled"]),
     ("an entry of `routes`", &["split", "redirect", "pool", "retry", "timeouts"]),
-    ("a pool's file", &["endpoints", "balance", "health", "tls"]),
+    (
+        "a pool's file",
+        &[
+            "endpoints",
+            "balance",
+            "hash",
+            "sticky",
+            "slow_start",
+            "max_requests",
+            "max_connections",
+            "queue",
+            "queue_timeout",
+            "protocol",
+            "health",
+            "ejection",
+            "retry_budget",
+            "tls",
+        ],
+    ),
     (
         "the main file",
         &[
@@ -52,6 +139,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "access_log",
             "drain",
             "threads",
+            "zone",
             "pools",
             "routes",
         ],
@@ -63,6 +151,18 @@ pub(crate) fn home(key: &str, place: &str) -> Option<String> {
     match (place, key) {
         ("`path`", "prefix") => Some("a prefix is the path itself: `path: /api/`".into()),
         ("`health`", "path") => Some("this belongs to `http`: `http: { path: /healthz }`".into()),
+        ("`health`", "service") => {
+            Some("this belongs to `grpc`: `grpc: { service: shop.v1.Cart }`".into())
+        }
+        ("`hash`", "header" | "cookie") => {
+            Some(format!("this belongs to `key`: `key: {key}:NAME`"))
+        }
+        ("this file", "drain" | "disabled") => {
+            Some(format!("this belongs to one entry of `endpoints`: `{key}: true`"))
+        }
+        ("this file", "zone") => {
+            Some("this belongs to an entry of `endpoints`, or to the main file".into())
+        }
         ("an entry of `endpoints`" | "an entry of `listeners`", "host" | "ip" | "port") => {
             Some("IP and port are one `address`: `10.0.1.11:8080`".into())
         }

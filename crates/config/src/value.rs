@@ -7,4 +7,6 @@ pub(crate) mod address;
 pub(crate) mod duration;
 pub(crate) mod name;
 pub(crate) mod number;
+pub(crate) mod percent;
 pub(crate) mod status;
+pub(crate) mod token;

@@ -15,6 +15,7 @@ fn environment(name: &str) -> Option<String> {
     let value = match name {
         "PORT" => "8080",
         "TWO" => "2",
+        "SECRET" => "0123456789abcdef\n",
         "INJECTED" => "web.internal\nretry: { enabled: false }",
         _ => return None,
     };
@@ -48,7 +49,7 @@ fn said(case: &Path) -> String {
 fn every_mistake_is_told_as_expected() {
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     let cases = cases();
-    assert!(cases.len() >= 45, "the corpus has shrunk to {}", cases.len());
+    assert!(cases.len() >= 120, "the corpus has shrunk to {}", cases.len());
     let mut differing = Vec::new();
     for case in cases {
         let (said, path) = (said(&case), case.join("expected.txt"));

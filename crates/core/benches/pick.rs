@@ -1,52 +1,54 @@
-//! What a pick costs: the same with 3 endpoints and with 10,000.
+//! What a pick and the end of its attempt cost: the same with 3 endpoints and with 10,000.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use switchback_core::balance::Tried;
-use switchback_core::plan::{Balance, EndpointPlan, PoolPlan, Timeouts, Weight};
+use rand::{RngCore, SeedableRng};
+use switchback_core::plan::{Balance, EndpointPlan, PoolPlan, Weight};
+use switchback_core::pool::{End, Pick, PickRequest};
 use switchback_core::{Event, Outcome, Pool, Timestamp};
 
 fn pool(count: u32, balance: Balance, weights: &[u16]) -> Pool {
     let endpoints = (0..count)
         .map(|n| EndpointPlan {
-            address: SocketAddr::from((n.to_be_bytes(), 8080)),
             weight: Weight::new(weights[n as usize % weights.len()]).unwrap_or_default(),
-            tier: 0,
+            ..EndpointPlan::at(SocketAddr::from((n.to_be_bytes(), 8080)))
         })
         .collect();
-    let plan = PoolPlan {
-        name: "bench".into(),
-        endpoints,
-        balance,
-        health: None,
-        timeouts: Timeouts::default(),
-        tls: None,
-        host: None,
-    };
+    let mut plan = PoolPlan::of("bench", endpoints);
+    plan.balance = balance;
     Pool::new(&plan, Timestamp::START)
 }
 
 fn pick(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pick");
     for (name, balance, weights) in [
-        ("round_robin", Balance::RoundRobin, &[1][..]),
-        ("round_robin_weighted", Balance::RoundRobin, &[1, 2, 5][..]),
+        ("peak_ewma", Balance::PeakEwma, &[1][..]),
+        ("peak_ewma_weighted", Balance::PeakEwma, &[1, 2, 5][..]),
         ("least_requests", Balance::LeastRequests, &[1][..]),
         ("least_requests_weighted", Balance::LeastRequests, &[1, 2, 5][..]),
+        ("round_robin", Balance::RoundRobin, &[1][..]),
+        ("round_robin_weighted", Balance::RoundRobin, &[1, 2, 5][..]),
+        ("random", Balance::Random, &[1][..]),
+        ("ring_hash", Balance::RingHash, &[1][..]),
+        ("maglev", Balance::Maglev, &[1][..]),
     ] {
         for count in [3, 10_000] {
             let mut pool = pool(count, balance, weights);
             let mut rng = SmallRng::seed_from_u64(1);
-            let tried = Tried::default();
+            let (mut request, mut now) = (PickRequest::default(), Timestamp::START);
             group.bench_function(BenchmarkId::new(name, count), |bencher| {
                 bencher.iter(|| {
-                    let Some(endpoint) = pool.pick(black_box(&tried), &mut rng) else { return };
-                    let ended = Event::Ended { endpoint, outcome: Outcome::Completed };
-                    let _ = pool.apply(ended, Timestamp::START);
+                    now = now + Duration::from_micros(10);
+                    request.hash = Some(rng.next_u64());
+                    let pick = pool.pick(black_box(&request), now, &mut rng);
+                    let Pick::Endpoint(picked) = pick else { return };
+                    let waited = Some(Duration::from_millis(1));
+                    let end = End { waited, ..End::of(Outcome::Completed) };
+                    let _ = pool.apply(Event::Ended(picked, end), now, &mut rng);
                 });
             });
         }

@@ -23,6 +23,9 @@ pub enum Outcome {
     LocalResources,
     /// A pooled connection was dead before the request was written.
     DeadBeforeRequest,
+    /// The endpoint said that it had not processed the stream and would not: REFUSED_STREAM, or GOAWAY
+    /// below it (RFC 9113, sections 8.7 and 6.8).
+    StreamRefused,
     /// A fresh connection died while the request's header was being written.
     WriteFailed,
     /// A reused connection closed before any byte of an answer: the keep-alive race.
@@ -95,7 +98,7 @@ pub struct Meaning {
 
 impl Outcome {
     /// Every outcome, in the order of the table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ConnectionRefused,
         Self::ConnectTimeout,
         Self::Unroutable,
@@ -103,6 +106,7 @@ impl Outcome {
         Self::TlsCertificate,
         Self::LocalResources,
         Self::DeadBeforeRequest,
+        Self::StreamRefused,
         Self::WriteFailed,
         Self::StaleConnection,
         Self::ClosedBeforeAnswer,
@@ -143,6 +147,7 @@ impl Outcome {
             Self::TlsCertificate => row(No, Endpoint, true, Some(502), "tls_certificate_error"),
             Self::LocalResources => row(No, Gateway, true, Some(503), "proxy_internal_error"),
             Self::DeadBeforeRequest => row(No, Nobody, true, Some(502), "connection_terminated"),
+            Self::StreamRefused => row(No, Endpoint, true, Some(502), "connection_terminated"),
             Self::WriteFailed => row(No, Endpoint, true, Some(502), "connection_terminated"),
             Self::StaleConnection => row(Maybe, Nobody, true, Some(502), "connection_terminated"),
             Self::ClosedBeforeAnswer => {
@@ -166,6 +171,31 @@ impl Outcome {
         }
     }
 
+    /// Whether no connection to the endpoint could be made.
+    pub fn is_unreachable(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectionRefused
+                | Self::ConnectTimeout
+                | Self::Unroutable
+                | Self::TlsFailed
+                | Self::TlsCertificate
+        )
+    }
+
+    /// Whether the endpoint was lost, as when its process ends, before the client had anything of an
+    /// answer: one that comes back could serve the request.
+    pub fn is_lost(self) -> bool {
+        self.is_unreachable()
+            || matches!(
+                self,
+                Self::WriteFailed
+                    | Self::StreamRefused
+                    | Self::ClosedBeforeAnswer
+                    | Self::BodyNotBegun
+            )
+    }
+
     /// The word in logs and metrics. Unlike the reason it is the outcome's own: a stale connection
     /// and a crash both end in `connection_terminated`, and an operator wants to tell them apart.
     pub fn as_str(self) -> &'static str {
@@ -177,6 +207,7 @@ impl Outcome {
             Self::TlsCertificate => "tls_certificate_error",
             Self::LocalResources => "local_resources",
             Self::DeadBeforeRequest => "dead_before_request",
+            Self::StreamRefused => "stream_refused",
             Self::WriteFailed => "write_failed",
             Self::StaleConnection => "stale_connection",
             Self::ClosedBeforeAnswer => "closed_before_answer",
@@ -211,6 +242,9 @@ impl Sent {
 pub mod refusal {
     /// No endpoint could be picked; the client gets 503.
     pub const DESTINATION_UNAVAILABLE: &str = "destination_unavailable";
+    /// Everybody was full, and the queue, too, or for longer than a request may wait; the client gets
+    /// 503 with `Retry-After`.
+    pub const OVERLOADED: &str = "connection_limit_reached";
     /// The request's time ended before an answer began; the client gets 504.
     pub const DEADLINE: &str = "http_response_timeout";
     /// No route matches; the client gets 404.
@@ -219,7 +253,8 @@ pub mod refusal {
     pub const BAD_REQUEST: &str = "http_request_error";
 
     /// All of them.
-    pub const ALL: [&str; 4] = [DESTINATION_UNAVAILABLE, DEADLINE, NO_ROUTE, BAD_REQUEST];
+    pub const ALL: [&str; 5] =
+        [DESTINATION_UNAVAILABLE, OVERLOADED, DEADLINE, NO_ROUTE, BAD_REQUEST];
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl Fixed {
     pub fn new(endpoints: &[EndpointPlan]) -> Self {
         let backend = |(order, endpoint): (usize, &EndpointPlan)| {
             let mut ext = Extensions::new();
-            ext.insert(Extra { order, tier: endpoint.tier });
+            ext.insert(Extra { order, plan: endpoint.clone() });
             let addr = SocketAddr::Inet(endpoint.address);
             Backend { addr, weight: usize::from(endpoint.weight.value()), ext }
         };
@@ -40,16 +40,18 @@ impl ServiceDiscovery for Fixed {
 
 #[cfg(test)]
 mod tests {
-    use switchback_core::plan::Weight;
+    use switchback_core::plan::{Admin, Weight};
 
     use super::*;
 
     #[tokio::test]
     async fn what_goes_in_comes_out_in_its_order() {
         let endpoint = |port, weight, tier| EndpointPlan {
-            address: ([127, 0, 0, 1], port).into(),
             weight: Weight::new(weight).unwrap(),
             tier,
+            zone: Some("a".into()),
+            admin: Admin::Drain,
+            ..EndpointPlan::at(([127, 0, 0, 1], port).into())
         };
         let endpoints = [endpoint(2, 1, 0), endpoint(1, 5, 3)];
         let found = crate::endpoints(&Fixed::new(&endpoints)).await.unwrap();

@@ -34,14 +34,17 @@ pub async fn endpoints(source: &dyn ServiceDiscovery) -> Result<Vec<EndpointPlan
 fn endpoint(backend: &Backend) -> Option<(usize, EndpointPlan)> {
     let address: SocketAddr = *backend.addr.as_inet()?;
     let weight = u16::try_from(backend.weight).ok().and_then(Weight::new).unwrap_or_default();
-    let Extra { order, tier } = backend.ext.get::<Extra>().copied().unwrap_or_default();
-    Some((order, EndpointPlan { address, weight, tier }))
+    let extra = backend.ext.get::<Extra>();
+    let order = extra.map_or(0, |extra| extra.order);
+    let plan = extra.map_or_else(|| EndpointPlan::at(address), |extra| extra.plan.clone());
+    Some((order, EndpointPlan { address, weight, ..plan }))
 }
 
 /// What a `Backend` has no field for, as its extension.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Extra {
     /// Pingora keeps backends in the order of their addresses; this is that of the source.
     order: usize,
-    tier: u8,
+    /// The rest of the plan.
+    plan: EndpointPlan,
 }

@@ -1,4 +1,8 @@
 //! The HTTP probe: a GET, and a look at the status.
+//!
+//! It speaks the version that the pool's traffic speaks, and where TLS is there to agree on one, it
+//! settles for HTTP/1.1 as traffic does: what the probe sees is what a request would see. Each has a
+//! connection of its own, because whether one can be made is half of what is asked.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,13 +11,17 @@ use async_trait::async_trait;
 use pingora::http::RequestHeader;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::ALPN;
+use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{Error, ErrorType, Result};
+use pingora_core::{Error, ErrorType, OrErr, Result};
 use pingora_load_balancing::Backend;
 use pingora_load_balancing::health_check::HealthCheck;
-use switchback_core::plan::{HealthPlan, PoolPlan, StatusSet};
+use switchback_core::plan::{HealthPlan, PoolPlan, Protocol, StatusSet};
 
-const USER_AGENT: &str = concat!("switchback-health/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("switchback-health/", env!("CARGO_PKG_VERSION"));
+/// What an endpoint may send on a stream of HTTP/2 before it is read: as little as can be had, for an
+/// answer of some bytes.
+const WINDOW: u32 = 65_535;
 
 /// What is asked, and what passes.
 pub(crate) struct Request {
@@ -40,18 +48,21 @@ impl Http {
     ) -> Self {
         let host = pool.host.clone();
         let (rise, fall) = (plan.rise.get() as usize, plan.fall.get() as usize);
-        Self { peer: peer(pool, plan), host, request, rise, fall, connector }
+        Self { peer: peer(pool, plan, pool.protocol), host, request, rise, fall, connector }
     }
 
-    fn header(&self, target: &Backend) -> Result<RequestHeader> {
-        let mut header = RequestHeader::build("GET", self.request.path.as_bytes(), Some(4))?;
-        match &self.host {
-            Some(host) => header.insert_header("Host", &**host)?,
-            None => header.insert_header("Host", target.addr.to_string())?,
+    fn header(&self, authority: &str, session: &HttpSession) -> Result<RequestHeader> {
+        let path = self.request.path.as_bytes();
+        let mut header = RequestHeader::build("GET", path, Some(4))?;
+        match session {
+            HttpSession::H2(_) => set_authority(&mut header, authority, &self.peer)?,
+            _ => {
+                header.insert_header("Host", authority)?;
+                header.insert_header("Connection", "close")?;
+            }
         }
         header.insert_header("User-Agent", USER_AGENT)?;
         header.insert_header("Accept", "*/*")?;
-        header.insert_header("Connection", "close")?;
         Ok(header)
     }
 }
@@ -59,20 +70,22 @@ impl Http {
 #[async_trait]
 impl HealthCheck for Http {
     async fn check(&self, target: &Backend) -> Result<()> {
-        let mut peer = self.peer.clone();
-        peer._address = target.addr.clone();
-        if let Some(port) = self.request.port {
-            peer._address.set_port(port);
-        }
+        let peer = to(&self.peer, target, self.request.port);
         let (mut session, _reused) = self.connector.get_http_session(&peer).await?;
         session.set_read_timeout(peer.options.read_timeout);
-        session.write_request_header(Box::new(self.header(target)?)).await?;
-        session.finish_request_body().await?;
+        let header = Box::new(self.header(&authority(self.host.as_deref(), target), &session)?);
+        match &mut session {
+            HttpSession::H2(stream) => stream.write_request_header(header, true)?,
+            session => {
+                session.write_request_header(header).await?;
+                session.finish_request_body().await?;
+            }
+        }
         let status = loop {
             session.read_response_header().await?;
-            // Interim answers are none: the final one follows.
+            // Interim answers are none: the final one follows. HTTP/2 has left them out.
             match session.response_header().map(|answer| answer.status.as_u16()) {
-                Some(100..=199) => {}
+                Some(100..=199) if session.as_http1().is_some() => {}
                 Some(status) => break status,
                 None => return Error::e_explain(ErrorType::ConnectionClosed, "without an answer"),
             }
@@ -91,7 +104,7 @@ impl HealthCheck for Http {
 }
 
 /// How a probe of the pool connects: as its traffic does, but on a connection of its own.
-pub(crate) fn peer(pool: &PoolPlan, plan: &HealthPlan) -> HttpPeer {
+pub(crate) fn peer(pool: &PoolPlan, plan: &HealthPlan, protocol: Protocol) -> HttpPeer {
     let sni = pool.tls.as_ref().map_or_else(String::new, |tls| tls.sni.to_string());
     // The address is put in for each probe.
     let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
@@ -99,10 +112,48 @@ pub(crate) fn peer(pool: &PoolPlan, plan: &HealthPlan) -> HttpPeer {
     peer.options.connection_timeout = Some(plan.timeout);
     peer.options.total_connection_timeout = Some(plan.timeout);
     peer.options.read_timeout = Some(plan.timeout);
-    peer.options.alpn = ALPN::H1;
+    peer.options.alpn = match protocol {
+        Protocol::Http1 => ALPN::H1,
+        // Without TLS: with prior knowledge.
+        Protocol::H2 => ALPN::H2,
+    };
+    peer.options.h2_stream_window_size = Some(WINDOW);
+    peer.options.h2_connection_window_size = Some(WINDOW);
     if let Some(tls) = &pool.tls {
         peer.options.verify_cert = tls.verify;
         peer.options.verify_hostname = tls.verify;
     }
     peer
 }
+
+/// The peer at the address of an endpoint, or at another port of it.
+pub(crate) fn to(peer: &HttpPeer, target: &Backend, port: Option<u16>) -> HttpPeer {
+    let mut peer = peer.clone();
+    peer._address = target.addr.clone();
+    if let Some(port) = port {
+        peer._address.set_port(port);
+    }
+    peer
+}
+
+/// Whom a probe asks for: the pool's host, else the endpoint by its address.
+pub(crate) fn authority(host: Option<&str>, target: &Backend) -> String {
+    host.map_or_else(|| target.addr.to_string(), str::to_owned)
+}
+
+/// Makes a request header one of HTTP/2. Pingora would make `:authority` of a Host field, but leave
+/// that field beside it, and say `https` of plain connections too.
+pub(crate) fn set_authority(
+    header: &mut RequestHeader,
+    authority: &str,
+    peer: &HttpPeer,
+) -> Result<()> {
+    let path = header.uri.path_and_query().map_or("/", |path| path.as_str());
+    let scheme = if peer.is_tls() { "https" } else { "http" };
+    let uri = http::Uri::builder().scheme(scheme).authority(authority).path_and_query(path);
+    header.set_uri(uri.build().or_err(ErrorType::InvalidHTTPHeader, "in the target of a probe")?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

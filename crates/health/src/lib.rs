@@ -9,6 +9,9 @@
 //!
 //! [`HealthCheck`]: pingora_load_balancing::health_check::HealthCheck
 
+mod grpc;
+#[cfg(test)]
+mod h2_endpoint;
 mod http;
 mod pace;
 mod queue;
@@ -34,12 +37,15 @@ struct Connectors {
     tcp: Arc<TransportConnector>,
 }
 
+impl Connectors {
+    fn new() -> Self {
+        Self { http: Arc::new(Connector::new(None)), tcp: Arc::new(TransportConnector::new(None)) }
+    }
+}
+
 /// Probes every pool that has health checks, until it is dropped.
 pub async fn run(gateway: &Gateway) {
-    let connectors = Connectors {
-        http: Arc::new(Connector::new(None)),
-        tcp: Arc::new(TransportConnector::new(None)),
-    };
+    let connectors = Connectors::new();
     let generation = gateway.current();
     let schedules: Vec<_> = generation
         .pools
@@ -66,6 +72,9 @@ fn probe(
         ProbePlan::Http { path, expect, port } => {
             let request = http::Request { path: path.clone(), expect: expect.clone(), port: *port };
             Arc::new(http::Http::new(pool, plan, request, connectors.http.clone()))
+        }
+        ProbePlan::Grpc { service, port } => {
+            Arc::new(grpc::Grpc::new(pool, plan, service, *port, connectors.http.clone()))
         }
     }
 }

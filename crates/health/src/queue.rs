@@ -10,21 +10,34 @@
 //!
 //! A free slot goes to the lane that holds less than its share, three slots fit for one doubtful; and
 //! as long as anyone is fit, a quarter of the slots is out of reach of the doubtful, so that a fit one
-//! need not wait for the timeout of a silent one. With a single slot the lanes take turns.
+//! need not wait for the timeout of a silent one. One slot always is: for whom traffic asks. With a
+//! single slot the lanes take turns.
+//!
+//! **Traffic that was refused [asks](Queue::ask)**, because what it met is newer than what any probe
+//! has seen. The probe of that endpoint is then due at once, among the fit, whatever its last one said;
+//! if one is on the way, which may be older than the refusal, another follows it. Probes that were
+//! asked for begin at least 100 ms apart for each endpoint: one that is asked for sooner waits until
+//! then, and however often it was asked for, it is one. So a storm of refusals is no storm of probes.
+//! An endpoint whose asked-for probe stayed silent would hold a slot of the fit for its timeout each
+//! time: it keeps to its own lane until a probe of it is answered again, be it by a refusal.
 //!
 //! From this follows: whatever the number of silent endpoints beside it, a good one is probed at its
 //! interval, and its death is found after at most 1.2 intervals to the next probe and `fall` timeouts:
 //! 5.4 s with the defaults, and less than 2 × `fall` × `interval` for any `fall` from 2 on. The
-//! exceptions are a pool whose fit endpoints alone are too many for the slots, and a single slot. No
+//! exceptions are a pool whose fit endpoints alone are too many for the slots, be it for once because
+//! traffic asks for many that turn out silent, and a single slot. No
 //! endpoint waits for ever, because a quarter of the slots, or every second turn, is the doubtful
 //! ones' own. A saturated pool spaces their probes out by itself: what they wait is the lag.
 //!
-//! Rejected: one heap with a penalty for the failing, which fails as soon as the lag is longer than
+//! Each lane is a tree and not a heap, because an ask takes an endpoint out of its middle, and a heap
+//! that forgets such entries only when they come up cannot say whether anyone is fit.
+//!
+//! Rejected: one queue with a penalty for the failing, which fails as soon as the lag is longer than
 //! the penalty; and a share of *starts* rather than of slots held, with which a thousand quick probes
 //! beside a thousand slow ones would get a fraction of what they need.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -33,6 +46,9 @@ use tokio::time::Instant;
 
 /// What fit probes hold for each that a doubtful one holds, while both wait.
 const FIT_SHARE: usize = 3;
+
+/// Between the starts of two probes of one endpoint that traffic asked for, at least.
+const SPACING: Duration = Duration::from_millis(100);
 
 /// How urgent an endpoint's next probe is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +65,10 @@ pub(crate) enum Lane {
 pub(crate) struct Probing {
     pub(crate) endpoint: EndpointIndex,
     pub(crate) began: Instant,
+    /// Whether it held its slot for long and got no answer; for whoever gives it back to say.
+    pub(crate) silent: bool,
     lane: Lane,
+    asked: bool,
 }
 
 /// Endpoints that wait for their next probe, and slots for those that are being probed. An endpoint is
@@ -59,14 +78,29 @@ pub(crate) struct Queue {
     slots: usize,
     fit: Waiting,
     doubtful: Waiting,
+    /// By the endpoint's index.
+    places: Vec<Place>,
     /// Whose turn it was last.
     last: Lane,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    due: BinaryHeap<Reverse<(Instant, EndpointIndex)>>,
+    due: BTreeSet<(Instant, EndpointIndex)>,
     running: usize,
+}
+
+/// Where an endpoint is, and what traffic has asked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// Where it waits; `None` while it is being probed.
+    waits: Option<(Lane, Instant)>,
+    /// When the probe is due that traffic asks for and that has not begun.
+    asked: Option<Instant>,
+    /// When the last one began that traffic had asked for.
+    last_asked: Option<Instant>,
+    /// Whether that one stayed silent, and no probe since then was answered.
+    in_vain: bool,
 }
 
 impl Queue {
@@ -76,23 +110,44 @@ impl Queue {
             slots: usize::try_from(concurrency.get()).unwrap_or(usize::MAX),
             fit: Waiting::default(),
             doubtful: Waiting::default(),
+            places: Vec::new(),
             last: Lane::Doubtful,
         }
     }
 
     /// Lets an endpoint wait that is not being probed.
     pub(crate) fn push(&mut self, endpoint: EndpointIndex, lane: Lane, due: Instant) {
-        self.lane(lane).due.push(Reverse((due, endpoint)));
+        let known = self.places.len().max(endpoint.at() + 1);
+        self.places.resize_with(known, Place::default);
+        let place = &mut self.places[endpoint.at()];
+        let (lane, due) = place.next(lane, due);
+        place.waits = Some((lane, due));
+        self.lane(lane).due.insert((due, endpoint));
+    }
+
+    /// Pulls the next probe of an endpoint forward to `due`, or makes another follow the one that is
+    /// on the way.
+    pub(crate) fn ask(&mut self, endpoint: EndpointIndex, due: Instant) {
+        let Some(place) = self.places.get_mut(endpoint.at()).filter(|place| place.asked.is_none())
+        else {
+            return;
+        };
+        place.asked = Some(place.last_asked.map_or(due, |last| due.max(last + SPACING)));
+        if let Some((lane, due)) = place.waits {
+            self.lane(lane).due.remove(&(due, endpoint));
+            self.push(endpoint, lane, due);
+        }
     }
 
     /// Lets a probe go, if one is due and has a slot.
     pub(crate) fn start(&mut self, now: Instant) -> Option<Probing> {
         let lane = self.next(now)?;
         let waiting = self.lane(lane);
-        let Reverse((_, endpoint)) = waiting.due.pop()?;
+        let (_, endpoint) = waiting.due.pop_first()?;
         waiting.running += 1;
         self.last = lane;
-        Some(Probing { endpoint, began: now, lane })
+        let asked = self.places[endpoint.at()].start(now);
+        Some(Probing { endpoint, began: now, silent: false, lane, asked })
     }
 
     /// Gives the slot of a probe back and lets its endpoint wait for the next one.
@@ -100,6 +155,8 @@ impl Queue {
         let held = self.lane(probing.lane);
         debug_assert!(held.running > 0, "{probing:?} ended more than it began");
         held.running = held.running.saturating_sub(1);
+        let place = &mut self.places[probing.endpoint.at()];
+        place.in_vain = probing.silent && (probing.asked || place.in_vain);
         self.push(probing.endpoint, lane, due);
     }
 
@@ -119,7 +176,7 @@ impl Queue {
     /// How many probes are due. Walks the whole queue.
     pub(crate) fn overdue(&self, now: Instant) -> usize {
         let all = self.fit.due.iter().chain(&self.doubtful.due);
-        all.filter(|Reverse((due, _))| *due <= now).count()
+        all.filter(|(due, _)| *due <= now).count()
     }
 
     fn next(&self, now: Instant) -> Option<Lane> {
@@ -152,7 +209,7 @@ impl Queue {
     /// How many slots the doubtful may hold.
     fn reach(&self) -> usize {
         let is_anyone_fit = self.fit.running > 0 || !self.fit.due.is_empty();
-        let reserve = if is_anyone_fit { self.slots.div_ceil(FIT_SHARE + 1) } else { 0 };
+        let reserve = if is_anyone_fit { self.slots.div_ceil(FIT_SHARE + 1) } else { 1 };
         (self.slots - reserve).max(1)
     }
 
@@ -166,11 +223,32 @@ impl Queue {
 
 impl Waiting {
     fn first(&self) -> Option<Instant> {
-        self.due.peek().map(|Reverse((due, _))| *due)
+        self.due.first().map(|(due, _)| *due)
     }
 
     fn is_due(&self, now: Instant) -> bool {
         self.first().is_some_and(|due| due <= now)
+    }
+}
+
+impl Place {
+    /// Where it waits and until when, if it would wait in `lane` until `due` without being asked for.
+    fn next(&self, lane: Lane, due: Instant) -> (Lane, Instant) {
+        match (self.asked, lane) {
+            (None, _) => (lane, due),
+            (Some(asked), Lane::Doubtful) if !self.in_vain => (Lane::Fit, asked),
+            (Some(asked), _) => (lane, due.min(asked)),
+        }
+    }
+
+    /// Its probe begins; tells whether it was asked for.
+    fn start(&mut self, now: Instant) -> bool {
+        self.waits = None;
+        let asked = self.asked.take().is_some();
+        if asked {
+            self.last_asked = Some(now);
+        }
+        asked
     }
 }
 
@@ -184,103 +262,4 @@ pub(crate) fn enough(endpoints: usize, interval: Duration, timeout: Duration) ->
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    /// A queue of `slots` in which `fit` and as many `doubtful` endpoints have been due since `start`.
-    fn queue(slots: u32, fit: u32, doubtful: u32, start: Instant) -> Queue {
-        let mut queue = Queue::new(NonZeroU32::new(slots).unwrap());
-        for endpoint in 0..fit {
-            queue.push(EndpointIndex(endpoint), Lane::Fit, start);
-        }
-        for endpoint in fit..fit + doubtful {
-            queue.push(EndpointIndex(endpoint), Lane::Doubtful, start);
-        }
-        queue
-    }
-
-    fn started(queue: &mut Queue, now: Instant) -> Vec<Probing> {
-        std::iter::from_fn(|| queue.start(now)).collect()
-    }
-
-    #[test]
-    fn three_slots_in_four_are_for_the_fit_while_both_wait() {
-        let now = Instant::now();
-        for (slots, expected) in [(64, 48), (8, 6), (4, 3), (3, 2), (2, 1)] {
-            let started = started(&mut queue(slots, 100, 100, now), now);
-            let fit = started.iter().filter(|probing| probing.lane == Lane::Fit).count();
-            assert_eq!((started.len(), fit), (slots as usize, expected), "{slots} slots");
-        }
-    }
-
-    #[test]
-    fn the_doubtful_leave_a_quarter_free_as_long_as_anyone_is_fit() {
-        let now = Instant::now();
-        let later = now + SECOND;
-        for (slots, expected) in [(64, 48), (4, 3), (3, 2), (2, 1), (1, 1)] {
-            let mut queue = queue(slots, 0, 100, now);
-            queue.push(EndpointIndex(100), Lane::Fit, later);
-            assert_eq!(started(&mut queue, now).len(), expected, "{slots} slots");
-            let room = slots as usize > expected;
-            assert_eq!(queue.wake(), room.then_some(later), "{slots} slots");
-            assert_eq!(queue.start(later).is_some(), room, "{slots} slots");
-        }
-        assert_eq!(started(&mut queue(64, 0, 100, now), now).len(), 64, "nobody is fit");
-    }
-
-    #[test]
-    fn the_fit_use_every_slot_that_nobody_else_waits_for() {
-        let now = Instant::now();
-        let mut queue = queue(8, 20, 0, now);
-        let mut probing = started(&mut queue, now);
-        assert_eq!(probing.len(), 8);
-        queue.push(EndpointIndex(20), Lane::Doubtful, now);
-        queue.end(probing.pop().unwrap(), Lane::Fit, now);
-        assert_eq!(queue.start(now).unwrap().endpoint, EndpointIndex(20));
-    }
-
-    #[test]
-    fn a_single_slot_is_taken_in_turns() {
-        let now = Instant::now();
-        let mut queue = queue(1, 2, 5, now);
-        let lanes: Vec<Lane> = (0..6)
-            .map(|_| {
-                let probing = queue.start(now).unwrap();
-                assert!(queue.start(now).is_none());
-                let lane = probing.lane;
-                queue.end(probing, lane, now);
-                lane
-            })
-            .collect();
-        let turns = [Lane::Fit, Lane::Doubtful];
-        assert_eq!(lanes, turns.repeat(3));
-    }
-
-    #[test]
-    fn the_lag_is_that_of_whoever_is_due_for_longest() {
-        let start = Instant::now();
-        let mut queue = queue(1, 0, 0, start);
-        assert_eq!(queue.lag(start), Duration::ZERO);
-        queue.push(EndpointIndex(0), Lane::Fit, start + SECOND);
-        queue.push(EndpointIndex(1), Lane::Doubtful, start + 2 * SECOND);
-        assert_eq!((queue.lag(start), queue.overdue(start)), (Duration::ZERO, 0));
-        let now = start + 5 * SECOND;
-        assert_eq!((queue.lag(now), queue.overdue(now)), (4 * SECOND, 2));
-        let _held = queue.start(now);
-        assert_eq!((queue.lag(now), queue.overdue(now)), (3 * SECOND, 1));
-    }
-
-    #[test]
-    fn enough_slots_are_enough() {
-        for (endpoints, interval, timeout) in [(1_001, 2, 1), (3, 2, 1), (1, 60, 1), (50, 1, 5)] {
-            let slots = enough(endpoints, SECOND * interval, SECOND * timeout);
-            let mut queue = Queue::new(NonZeroU32::new(u32::try_from(slots).unwrap()).unwrap());
-            queue.push(EndpointIndex(0), Lane::Fit, Instant::now());
-            let held = endpoints * timeout as usize / interval as usize;
-            assert!(queue.reach() >= held.min(endpoints), "{endpoints}: {slots}");
-        }
-        assert_eq!(enough(1_001, 2 * SECOND, SECOND), 668);
-    }
-}
+mod tests;

@@ -9,12 +9,33 @@ pub(crate) fn reason(error: &Error) -> String {
         ErrorType::ConnectRefused => "connection refused".to_owned(),
         ErrorType::ConnectTimedout => "connecting timed out".to_owned(),
         ErrorType::ConnectNoRoute => "no route to host".to_owned(),
+        ErrorType::TLSHandshakeFailure => format!("TLS handshake failed: {}", tls(error)),
         ErrorType::ReadTimedout => "no answer in time".to_owned(),
         ErrorType::ConnectionClosed => "closed without an answer".to_owned(),
+        ErrorType::InvalidH2 | ErrorType::H2Error => h2(&root),
+        // What the h2 crate makes of the end of a connection.
+        ErrorType::ReadError if root.ends_with("broken pipe") => {
+            "closed without a complete answer".to_owned()
+        }
         ErrorType::Custom(what) => match &error.context {
             Some(context) => context.as_str().to_owned(),
             None => (*what).to_owned(),
         },
         _ => root,
+    }
+}
+
+/// Pingora puts what went wrong in the midst of a context, and a local address where the cause should be.
+fn tls(error: &Error) -> &str {
+    let context = error.context.as_ref().map_or("", |context| context.as_str());
+    let cause = context.rsplit_once(" cause: ").map_or(context, |(_, cause)| cause);
+    cause.rsplit_once(", SNI: ").map_or(cause, |(cause, _)| cause)
+}
+
+fn h2(root: &str) -> String {
+    match root.strip_prefix("connection error detected: ") {
+        // HTTP/1.1, for one, begins with the length of an impossible frame.
+        Some(what) => format!("answered with what is not HTTP/2 ({what})"),
+        None => format!("HTTP/2: {root}"),
     }
 }

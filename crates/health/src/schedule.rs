@@ -6,6 +6,11 @@
 //! Who goes first when more are due than may run, and why a pool full of silent endpoints still sees
 //! a good one die in its usual time, stands at the [queue](crate::queue).
 //!
+//! **Traffic that was refused asks for a probe**, which begins within 100 ms: up to 20 until the ask is
+//! heard, and up to 50 of jitter. Asks are heard in batches, so that a storm of them wakes this task
+//! fifty times a second and not for each request. Later is only who was probed on such an ask less than
+//! 100 ms before, whose last probe is still on the way, or who must wait for a slot.
+//!
 //! **A lag is told.** `switchback_probe_lag_seconds` is how late the probe is that has been due for
 //! longest, taken whenever a probe begins or ends; not the lag of the last probe that began, which in a
 //! saturated pool is now that of a good endpoint, zero, and now that of a silent one. A lag of more
@@ -17,16 +22,15 @@
 //! with each other and handed to Tokio's timers, never to the core, and tests pause them. What the
 //! core hears of is stamped by the pool with the `Clock`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_load_balancing::Backend;
 use pingora_load_balancing::health_check::HealthCheck;
-use switchback_core::health::{first_probe_after, next_probe_after};
+use switchback_core::health::{asked_probe_after, first_probe_after, next_probe_after};
 use switchback_core::plan::HealthPlan;
 use switchback_core::{EndpointIndex, Status};
 use switchback_runtime::{PoolHandle, random};
@@ -37,6 +41,9 @@ use crate::pace::{Change, Pace};
 use crate::queue::{Lane, Probing, Queue, enough};
 use crate::reason::reason;
 
+/// Between two batches of what traffic asks for.
+const REST: Duration = Duration::from_millis(20);
+
 /// What the probes of a pool are made of.
 pub(crate) struct Schedule {
     pub(crate) pool: Arc<PoolHandle>,
@@ -45,7 +52,7 @@ pub(crate) struct Schedule {
 }
 
 /// What came of a probe, and how long it took.
-type Checked = (Result<(), String>, Duration);
+pub(crate) type Checked = (Result<(), String>, Duration);
 
 /// Probes the endpoints of a pool for ever.
 pub(crate) async fn run(schedule: Arc<Schedule>) -> Infallible {
@@ -54,6 +61,7 @@ pub(crate) async fn run(schedule: Arc<Schedule>) -> Infallible {
     let mut pace = Pace::new(plan.interval);
     let mut tasks = JoinSet::new();
     let mut running: HashMap<Id, Probing> = HashMap::new();
+    let mut rested = Instant::now();
     loop {
         let now = Instant::now();
         pool.metrics.probe_lag(queue.lag(now));
@@ -70,20 +78,26 @@ pub(crate) async fn run(schedule: Arc<Schedule>) -> Infallible {
         tokio::select! {
             Some(ended) = tasks.join_next_with_id() => {
                 let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-                let Some(probing) = running.remove(&id) else { continue };
-                let (lane, wait) = take_in(pool, plan, &probing, ended.map(|(_, checked)| checked));
+                let Some(mut probing) = running.remove(&id) else { continue };
+                let checked = ended.map(|(_, checked)| checked);
+                let (lane, wait) = take_in(pool, plan, &mut probing, checked);
                 let due = probing.began + wait;
                 queue.end(probing, lane, due);
             }
             () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
-            // A pool without endpoints.
-            else => pending().await,
+            asked = asked(pool, rested) => {
+                let now = Instant::now();
+                for endpoint in asked {
+                    queue.ask(endpoint, now + random::with(asked_probe_after));
+                }
+                rested = now + REST;
+            }
         }
     }
 }
 
 /// Every endpoint, due within the first interval.
-fn first_round(pool: &PoolHandle, plan: &HealthPlan, start: Instant) -> Queue {
+fn first_round(pool: &Arc<PoolHandle>, plan: &HealthPlan, start: Instant) -> Queue {
     let mut queue = Queue::new(plan.concurrency);
     // Nothing is known when the gateway starts, but a scheduler that is started again finds its pool
     // as the one before has left it.
@@ -97,7 +111,13 @@ fn first_round(pool: &PoolHandle, plan: &HealthPlan, start: Instant) -> Queue {
     queue
 }
 
-fn target(pool: &PoolHandle, endpoint: EndpointIndex) -> Backend {
+/// Whom traffic wants probed, once this task has `rested`.
+async fn asked(pool: &Arc<PoolHandle>, rested: Instant) -> BTreeSet<EndpointIndex> {
+    sleep_until(rested).await;
+    pool.probe_requests.wanted().await
+}
+
+fn target(pool: &Arc<PoolHandle>, endpoint: EndpointIndex) -> Backend {
     let plan = &pool.plan.endpoints[endpoint.at()];
     Backend {
         addr: SocketAddr::Inet(plan.address),
@@ -106,7 +126,8 @@ fn target(pool: &PoolHandle, endpoint: EndpointIndex) -> Backend {
     }
 }
 
-async fn check(
+/// One probe, within its limit.
+pub(crate) async fn check(
     probe: Arc<dyn HealthCheck + Send + Sync>,
     target: Backend,
     limit: Duration,
@@ -121,11 +142,11 @@ async fn check(
 }
 
 /// Tells the pool what came of a probe; returns where its endpoint waits for the next one, and how
-/// long from the start of this one.
+/// long from the start of this one. Says of the probe whether it was silent.
 fn take_in(
-    pool: &PoolHandle,
+    pool: &Arc<PoolHandle>,
     plan: &HealthPlan,
-    probing: &Probing,
+    probing: &mut Probing,
     ended: Result<Checked, JoinError>,
 ) -> (Lane, Duration) {
     let endpoint = probing.endpoint;
@@ -135,13 +156,15 @@ fn take_in(
         (Err("the probe panicked".to_owned()), probing.began.elapsed())
     });
     let pass = result.is_ok();
+    // Whatever it died of: it is the slot that it held that counts.
+    probing.silent = !pass && 2 * took > plan.timeout;
     let soon = pool.probed(endpoint, result, took);
     // A failure that does not speak against the status is one more of an endpoint that is failing.
     let lane = if pass || soon { Lane::Fit } else { Lane::Doubtful };
-    (lane, random::with(|rng| next_probe_after(plan.interval, soon, rng)))
+    (lane, random::with(|rng| next_probe_after(plan.interval, plan.fast_interval, soon, rng)))
 }
 
-fn tell(change: Change, pool: &PoolHandle, plan: &HealthPlan, queue: &Queue, now: Instant) {
+fn tell(change: Change, pool: &Arc<PoolHandle>, plan: &HealthPlan, queue: &Queue, now: Instant) {
     let name = &pool.plan.name;
     let HealthPlan { interval, timeout, concurrency, .. } = plan;
     match change {

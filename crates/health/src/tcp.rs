@@ -10,7 +10,7 @@ use pingora_load_balancing::Backend;
 use pingora_load_balancing::health_check::HealthCheck;
 use switchback_core::plan::{HealthPlan, PoolPlan};
 
-use crate::http::peer;
+use crate::http::{peer, to};
 
 pub(crate) struct Tcp {
     peer: HttpPeer,
@@ -26,16 +26,14 @@ impl Tcp {
         connector: Arc<TransportConnector>,
     ) -> Self {
         let (rise, fall) = (plan.rise.get() as usize, plan.fall.get() as usize);
-        Self { peer: peer(pool, plan), rise, fall, connector }
+        Self { peer: peer(pool, plan, pool.protocol), rise, fall, connector }
     }
 }
 
 #[async_trait]
 impl HealthCheck for Tcp {
     async fn check(&self, target: &Backend) -> Result<()> {
-        let mut peer = self.peer.clone();
-        peer._address = target.addr.clone();
-        self.connector.new_stream(&peer).await.map(drop)
+        self.connector.new_stream(&to(&self.peer, target, None)).await.map(drop)
     }
 
     fn health_threshold(&self, success: bool) -> usize {

@@ -1,16 +1,22 @@
 //! Answers that the gateway makes itself.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use http::{StatusCode, Uri};
 use pingora::http::ResponseHeader;
 use pingora_core::Result;
 use pingora_proxy::Session;
+use switchback_core::outcome::refusal;
 use switchback_core::plan::Redirect;
 use switchback_core::route::PathPattern;
 use switchback_telemetry::Text;
 
 use crate::headers::PROXY_STATUS;
+
+/// When a client that met an overloaded pool may try again, in seconds: the least that can be said.
+const OVERLOADED_FOR: u32 = 1;
 
 /// An answer with its body.
 pub(crate) struct Answer {
@@ -29,6 +35,9 @@ pub(crate) fn error(status: u16, reason: &'static str, id: &Text) -> Result<Answ
     header.insert_header(CACHE_CONTROL, "no-store")?;
     header.insert_header(PROXY_STATUS.clone(), format!("switchback; error={reason}"))?;
     header.insert_header(CONTENT_LENGTH, body.len())?;
+    if reason == refusal::OVERLOADED {
+        header.insert_header(RETRY_AFTER, OVERLOADED_FOR)?;
+    }
     Ok(Answer { header, body: body.into() })
 }
 

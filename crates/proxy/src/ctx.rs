@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use switchback_core::balance::Tried;
 use switchback_core::plan::{Action, Target};
+use switchback_core::pool::PickRequest;
 use switchback_core::{Outcome, Timestamp};
 use switchback_runtime::{Attempt, Gateway, Generation, InFlight, PoolHandle};
 use switchback_telemetry::access::Attempts;
@@ -33,6 +33,8 @@ pub struct Ctx {
     pub(crate) connected: IpAddr,
     /// Whether whoever connected may speak for a client.
     pub(crate) from_trusted: bool,
+    /// Whether the client came over TLS, as far as that can be believed.
+    pub(crate) over_tls: bool,
     /// The route, as a position in the generation.
     pub(crate) route: Option<usize>,
     /// Where a forwarded request goes.
@@ -60,15 +62,38 @@ pub(crate) struct Forward {
     target: usize,
     /// Until when an answer must have begun; `None` while the request is still being received.
     pub(crate) deadline: Option<Timestamp>,
-    /// Whether it may be executed twice.
-    pub(crate) repeatable: bool,
-    pub(crate) tried: Tried,
+    /// What the pool must know to pick.
+    pub(crate) request: PickRequest,
     /// Attempts of which something may have been sent.
     pub(crate) attempts_sent: u32,
-    /// After a stale connection: no pooled one any more.
-    pub(crate) fresh: bool,
+    /// Retries, so far, after attempts of which something may have been sent.
+    pub(crate) sent_retries: u32,
+    /// Whether it pauses before the next attempt, the longer the more of those there were.
+    pub(crate) pause: bool,
+    /// Retries after attempts of which nothing was sent.
+    pub(crate) unsent_retries: u32,
+    /// How often it has been everywhere, and begun again.
+    pub(crate) rounds: u32,
+    /// How long it has waited in the pool's queue.
+    pub(crate) waited: Duration,
+    /// Whether it has been given to the pool before.
+    pub(crate) counted: bool,
+    /// Which connections it may have.
+    pub(crate) connections: Connections,
     /// What the answer under way counts as, if it is a failure that is passed on.
     pub(crate) passed_on: Option<(Outcome, &'static str)>,
+}
+
+/// Which connections to an endpoint a request may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connections {
+    /// Any: if it turns out to be closed, the request goes out again.
+    Any,
+    /// Those that the endpoint is not about to close, because the request must not be repeated. They are
+    /// kept apart: Pingora gives out the oldest first, and these are to be used while they are young.
+    Young,
+    /// A new one, that nobody uses after.
+    Fresh,
 }
 
 impl Ctx {
@@ -85,6 +110,7 @@ impl Ctx {
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             connected: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             from_trusted: false,
+            over_tls: false,
             route: None,
             forward: None,
             attempt: None,
@@ -162,16 +188,22 @@ impl Forward {
         pool: Arc<PoolHandle>,
         target: usize,
         deadline: Option<Timestamp>,
-        repeatable: bool,
+        request: PickRequest,
     ) -> Self {
+        let connections = if request.repeatable { Connections::Any } else { Connections::Young };
         Self {
             pool,
             target,
             deadline,
-            repeatable,
-            tried: Tried::default(),
+            request,
             attempts_sent: 0,
-            fresh: false,
+            sent_retries: 0,
+            pause: false,
+            unsent_retries: 0,
+            rounds: 0,
+            waited: Duration::ZERO,
+            counted: false,
+            connections,
             passed_on: None,
         }
     }

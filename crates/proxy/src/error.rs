@@ -24,6 +24,8 @@ pub(crate) struct Circumstances {
     pub(crate) header_sent: bool,
     /// Whether something of its body did.
     pub(crate) body_sent: bool,
+    /// Whether the connection carries other requests, too (HTTP/2).
+    pub(crate) shared: bool,
 }
 
 /// What a failed attempt to connect came to.
@@ -70,13 +72,26 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
     if let Some(outcome) = answered {
         return outcome;
     }
+    if circumstances.shared && refused(error) {
+        return Outcome::StreamRefused;
+    }
     match error.etype() {
-        ErrorType::WriteError | ErrorType::WriteTimedout if !facts.header_written => {
-            if facts.reused { Outcome::DeadBeforeRequest } else { Outcome::WriteFailed }
+        // Frames are written by the connection's own task: when, nobody tells.
+        ErrorType::WriteError | ErrorType::WriteTimedout
+            if !facts.header_written && !circumstances.shared =>
+        {
+            if facts.reused {
+                Outcome::DeadBeforeRequest
+            } else {
+                Outcome::WriteFailed
+            }
         }
         ErrorType::ReadTimedout => Outcome::ResponseTimeout,
         ErrorType::WriteTimedout => Outcome::RequestWriteTimeout,
-        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
+        ErrorType::ConnectionClosed
+        | ErrorType::ReadError
+        | ErrorType::WriteError
+        | ErrorType::H2Error => {
             if facts.reused && !facts.answer_begun && !answer_had_begun(error) {
                 Outcome::StaleConnection
             } else {
@@ -102,6 +117,18 @@ pub(crate) fn detail(error: &Error, outcome: Outcome) -> String {
         Some(_) => format!("{context}: {said}"),
         None => context.to_owned(),
     }
+}
+
+/// Whether an endpoint says that it has not processed a stream of HTTP/2, and will not (RFC 9113,
+/// sections 6.8 and 8.7), or the stream could not even be opened.
+fn refused(error: &Error) -> bool {
+    if *error.etype() == ErrorType::H2Error && context(error) == "while sending request" {
+        return true;
+    }
+    let Some(h2) = error.root_cause().downcast_ref::<h2::Error>() else { return false };
+    let goes_away = h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR);
+    let refuses = h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+    h2.is_remote() && (goes_away || refuses)
 }
 
 fn tls(error: &Error) -> Outcome {
@@ -144,7 +171,8 @@ mod tests {
         let mut error = Error::explain(etype, context);
         error.as_up();
         let sent = facts.status.is_some();
-        let circumstances = Circumstances { expired: false, header_sent: sent, body_sent: sent };
+        let circumstances =
+            Circumstances { header_sent: sent, body_sent: sent, ..Circumstances::default() };
         proxying(&error, facts, circumstances)
     }
 

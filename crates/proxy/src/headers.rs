@@ -1,10 +1,13 @@
 //! Header fields that the gateway sets, and those that stop at it.
 
+use std::time::{Duration, SystemTime};
+
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER,
+    CONNECTION, CONTENT_LENGTH, DATE, HeaderName, PROXY_AUTHENTICATE, RETRY_AFTER, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
+use switchback_core::keepalive;
 
 pub(crate) static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -55,6 +58,28 @@ pub(crate) fn same_answer(begun: &ResponseHeader, next: &ResponseHeader) -> bool
     begun.status == next.status
         && names(begun) == names(next)
         && begun.headers.keys().filter(|name| !ours(name)).all(same)
+}
+
+/// Whether the proxies before us say that the client came over TLS. The first of them is the nearest to
+/// the client.
+pub(crate) fn came_over_tls(request: &RequestHeader) -> bool {
+    let value = request.headers.get(&X_FORWARDED_PROTO).map(|value| value.as_bytes());
+    let first = value.and_then(|value| value.split(|&byte| byte == b',').next());
+    first.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
+}
+
+/// How long the endpoint says that it keeps an idle connection.
+pub(crate) fn keeps_alive(answer: &ResponseHeader) -> Option<Duration> {
+    keepalive::hint_in(answer.headers.get(&KEEP_ALIVE)?.to_str().ok()?)
+}
+
+/// How long an endpoint asks to be left alone (RFC 9110, section 10.2.3), at the time `now`.
+pub(crate) fn retry_after(answer: &ResponseHeader, now: SystemTime) -> Option<Duration> {
+    let value = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
+    }
 }
 
 #[cfg(test)]

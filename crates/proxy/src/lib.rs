@@ -8,14 +8,17 @@
 
 mod answer;
 mod client;
+mod cookie;
 mod ctx;
 mod error;
 mod guard;
+mod hash_key;
 mod headers;
 mod listen;
 mod peer;
 mod phase;
 mod service;
+mod sticky;
 
 pub use listen::service;
 pub use service::Proxy;

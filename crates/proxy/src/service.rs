@@ -3,9 +3,10 @@
 //! ```text
 //! early_request_filter     phase::request    id, client address, what is refused
 //! request_filter           phase::request    route; redirects and 404 are answered here
-//!   upstream_peer          phase::select     the pool picks → Attempt guard → HttpPeer       ◄──┐
+//!   upstream_peer          phase::select     backoff; the pool picks, now or when somebody is
+//!                                            free → Attempt guard → HttpPeer                 ◄──┐
 //!   fail_to_connect        phase::failure    Outcome (nothing sent) → retry::decide ── yes ─────┤
-//!   connected_to_upstream  phase::connect    reused? how long?                                  │
+//!   connected_to_upstream  phase::connect    reused? how long? idle for too long? ── yes ───────┤
 //!   upstream_request_filter phase::forward   the request's header                               │
 //!   request_body_filter    phase::forward    proof that the header went out                     │
 //!   upstream_response_filter phase::response Outcome (status) → retry::decide ── yes ───────────┤
@@ -65,7 +66,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        select::endpoint(&self.gateway, session, ctx)
+        select::endpoint(&self.gateway, session, ctx).await
     }
 
     fn fail_to_connect(
@@ -83,12 +84,11 @@ impl ProxyHttp for Proxy {
         _session: &mut Session,
         reused: bool,
         _peer: &HttpPeer,
-        _fd: std::os::unix::io::RawFd,
+        descriptor: std::os::unix::io::RawFd,
         digest: Option<&Digest>,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        connect::established(ctx, reused, digest);
-        Ok(())
+        connect::established(&self.gateway, ctx, reused, descriptor, digest)
     }
 
     async fn upstream_request_filter(

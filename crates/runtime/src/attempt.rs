@@ -8,17 +8,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use switchback_core::pool::{End, Picked};
 use switchback_core::{EndpointIndex, Outcome, Timestamp};
 use switchback_telemetry::metrics::InFlight;
 use switchback_telemetry::{AttemptRecord, EndpointMetrics, Text};
 
+use crate::idle::Connection;
 use crate::pool::PoolHandle;
 
 /// An attempt on its way.
 #[derive(Debug)]
 pub struct Attempt {
     pool: Arc<PoolHandle>,
-    endpoint: EndpointIndex,
+    picked: Picked,
     began: Timestamp,
     _in_flight: InFlight,
     ended: bool,
@@ -29,45 +31,75 @@ pub struct Attempt {
 /// What was observed of an attempt: not what it means, only what happened.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// The connection that it has; `None` before one stands, and for those that are shared (HTTP/2).
+    pub connection: Option<Connection>,
     /// Whether the connection came from the pool.
     pub reused: bool,
+    /// How long the connection had been idle before; `None` for a new one, or if that is not known.
+    pub idle: Option<Duration>,
     /// How long connecting took; zero for a reused connection.
     pub connect: Option<Duration>,
     /// Whether the request's header was written in full, as far as a later event proves it.
     pub header_written: bool,
+    /// Since when the endpoint alone is awaited, where that is not since the attempt's begin: the
+    /// request's body had still to come.
+    pub awaited_since: Option<Timestamp>,
+    /// Whether the request is still on its way, so that nobody waits for the endpoint alone.
+    pub receiving: bool,
     /// Whether an interim answer (1xx) has come.
     pub answer_begun: bool,
     /// From the attempt's begin to the answer's header.
     pub first_byte: Option<Duration>,
+    /// How long the endpoint alone was awaited for the answer's header.
+    pub waited: Option<Duration>,
     /// The answer's status.
     pub status: Option<u16>,
+    /// Whether the status counts as a failure when the success rate is taken.
+    pub errored: bool,
+    /// How long the endpoint asked to be left alone.
+    pub retry_after: Option<Duration>,
+    /// How long the endpoint says it keeps idle connections.
+    pub keeps_alive: Option<Duration>,
 }
 
 impl Attempt {
     pub(crate) fn new(
         pool: Arc<PoolHandle>,
-        endpoint: EndpointIndex,
-        metrics: Arc<EndpointMetrics>,
+        picked: Picked,
+        metrics: &Arc<EndpointMetrics>,
         began: Timestamp,
     ) -> Self {
         let in_flight = metrics.attempt_started();
-        Self { pool, endpoint, began, _in_flight: in_flight, ended: false, facts: Facts::default() }
+        Self { pool, picked, began, _in_flight: in_flight, ended: false, facts: Facts::default() }
     }
 
     /// Which endpoint was picked.
     pub fn endpoint(&self) -> EndpointIndex {
-        self.endpoint
+        self.picked.endpoint
     }
 
     /// Where it goes.
     pub fn address(&self) -> SocketAddr {
-        self.pool.plan.endpoints[self.endpoint.at()].address
+        self.pool.plan.endpoints[self.endpoint().at()].address
+    }
+
+    /// Notes that it has a new connection.
+    pub fn connected(&self) {
+        self.pool.connected(self.picked);
+    }
+
+    /// Whether a request that may not be repeated can use a connection that has been idle for so long.
+    pub fn may_reuse(&self, idle: Duration) -> bool {
+        self.pool.may_reuse(self.endpoint(), idle)
     }
 
     /// Notes that the answer's header has come, with this status.
     pub fn answered(&mut self, status: u16) {
+        let now = self.pool.clock().now();
         self.facts.status = Some(status);
-        self.facts.first_byte = Some(self.pool.clock().now() - self.began);
+        self.facts.first_byte = Some(now - self.began);
+        self.facts.waited = self.waited(now);
+        self.facts.errored = self.pool.plan.ejection.statuses.contains(status);
     }
 
     /// Ends it, and gives what the access log shows of it.
@@ -86,9 +118,28 @@ impl Attempt {
         }
     }
 
+    /// How long the endpoint alone has been awaited.
+    fn waited(&self, now: Timestamp) -> Option<Duration> {
+        let since = self.facts.awaited_since.unwrap_or(self.began);
+        (!self.facts.receiving).then(|| now - since)
+    }
+
     fn report(&mut self, outcome: Outcome) {
         self.ended = true;
-        self.pool.ended(self.endpoint, outcome);
+        let now = self.pool.clock().now();
+        let facts = &self.facts;
+        if let Some(connection) = facts.connection {
+            self.pool.idle.used(connection, now);
+        }
+        let end = End {
+            outcome,
+            errored: facts.errored,
+            waited: facts.waited.or_else(|| self.waited(now)),
+            retry_after: facts.retry_after,
+            idle: facts.idle,
+            keeps_alive: facts.keeps_alive,
+        };
+        self.pool.ended(self.picked, end, now);
     }
 }
 

@@ -13,6 +13,7 @@ use switchback_telemetry::{AccessLog, Metrics, Vocabulary};
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::generation::Generation;
+use crate::idle::Idle;
 
 /// The state of the process.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ impl Gateway {
         let metrics = Arc::new(Metrics::new(vocabulary, version, clock.wall()));
         metrics.watch_access_log(access_log.clone());
         metrics.set_config_generation(1);
-        let generation = Generation::new(plan, &metrics, clock);
+        let generation = Generation::new(plan, &metrics, clock, &Idle::default());
         Arc::new(Self {
             clock,
             metrics,

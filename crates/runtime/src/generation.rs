@@ -11,6 +11,7 @@ use switchback_core::{PoolIndex, Status};
 use switchback_telemetry::{Metrics, RouteMetrics};
 
 use crate::clock::Clock;
+use crate::idle::Idle;
 use crate::pool::PoolHandle;
 
 /// One configuration, as it runs.
@@ -39,8 +40,8 @@ impl Generation {
     const UNROUTED: &str = "none";
 
     /// Builds what runs from what is configured.
-    pub fn new(plan: Plan, metrics: &Metrics, clock: Clock) -> Self {
-        let pool = |pool| Arc::new(PoolHandle::new(pool, metrics, clock));
+    pub fn new(plan: Plan, metrics: &Metrics, clock: Clock, idle: &Idle) -> Self {
+        let pool = |pool| Arc::new(PoolHandle::new(pool, metrics, clock, idle.clone()));
         let route = |plan: RoutePlan| RouteHandle { metrics: metrics.route(&plan.name), plan };
         Self {
             pools: plan.pools.iter().cloned().map(pool).collect(),

@@ -3,20 +3,28 @@
 //! The core decides and holds no lock; Pingora and the probes do I/O and hold no state. Between the
 //! two stands this crate: the [clock](Clock) and the [random source](random) that the core takes as
 //! arguments, the [`Generation`] of the configuration that is in force, a [`PoolHandle`] around each
-//! pool's state, the [`Attempt`] guard by which that state hears of outcomes, and the count of
-//! requests that a [drain](Drain) waits for.
+//! pool's state, the [`Attempt`] guard by which that state hears of outcomes, the [`Waiting`] of a
+//! request in a pool's queue, and the count of requests that a [drain](Drain) waits for.
 
 mod attempt;
 mod clock;
 mod drain;
 mod gateway;
 mod generation;
+mod idle;
 mod pool;
+mod probe_requests;
 pub mod random;
+mod sticky;
+mod waiting;
 
 pub use attempt::{Attempt, Facts};
 pub use clock::Clock;
 pub use drain::{Drain, InFlight};
 pub use gateway::Gateway;
 pub use generation::{Generation, RouteHandle};
-pub use pool::PoolHandle;
+pub use idle::{Connection, Idle};
+pub use pool::{Begin, PoolHandle};
+pub use probe_requests::ProbeRequests;
+pub use sticky::Sticky;
+pub use waiting::Waiting;

@@ -46,7 +46,20 @@ impl de::Error for Error {
 }
 
 /// Mappings in which no key is required.
-const OPTIONAL: &[&str] = &["drain", "health", "http", "retry", "tcp", "timeouts", "tls"];
+const OPTIONAL: &[&str] = &[
+    "drain",
+    "ejection",
+    "grpc",
+    "hash",
+    "health",
+    "http",
+    "retry",
+    "retry_budget",
+    "slow_start",
+    "tcp",
+    "timeouts",
+    "tls",
+];
 pub(super) const LIST: &str = "a list";
 pub(super) const MAPPING: &str = "a mapping";
 pub(super) const NUMBER: &str = "a whole number";

@@ -19,6 +19,8 @@ pub(super) struct Gateway {
     drain: Drain,
     #[serde(skip_serializing_if = "Option::is_none")]
     threads: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
     pools: Vec<String>,
     routes: Vec<Route>,
 }
@@ -99,6 +101,7 @@ pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path) -> Gateway {
             timeout: duration::display(plan.drain.timeout),
         },
         threads: plan.threads.map(Into::into),
+        zone: plan.zone.as_deref().map(value),
         pools,
         routes: plan.routes.iter().map(|one| route(one, plan)).collect(),
     }

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 use switchback_core::plan::{
-    Balance, EndpointPlan, HealthPlan, PoolPlan, ProbePlan, RetryPolicy, UpstreamTlsPlan,
+    Admin, EndpointPlan, PoolPlan, Protocol, RetryPolicy, UpstreamTlsPlan,
 };
 
-use super::{Retry, statuses, value};
+use super::health::{self, Health};
+use super::traffic::{self, Ejection, Hash, RetryBudget, SlowStart, Sticky};
+use super::{Retry, value};
 use crate::value::duration;
 
 /// `pools/NAME.yaml`, under the keys of [`crate::schema::Pool`].
@@ -14,12 +16,22 @@ pub(super) struct Pool {
     endpoints: Vec<Endpoint>,
     balance: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<Hash>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sticky: Option<Sticky>,
+    slow_start: SlowStart,
+    queue: u32,
+    queue_timeout: String,
+    protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<Tls>,
     health: Health,
+    ejection: Ejection,
     timeouts: Timeouts,
     retry: Retry,
+    retry_budget: RetryBudget,
 }
 
 #[derive(Debug, Serialize)]
@@ -27,6 +39,14 @@ struct Endpoint {
     address: String,
     weight: u16,
     tier: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_requests: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_connections: Option<u32>,
+    drain: bool,
+    disabled: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,38 +55,6 @@ struct Tls {
     sni: Option<String>,
     verify: bool,
 }
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Health {
-    Off { enabled: bool },
-    On(Checks),
-}
-
-#[derive(Debug, Serialize)]
-struct Checks {
-    enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    http: Option<HttpProbe>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp: Option<TcpProbe>,
-    interval: String,
-    timeout: String,
-    rise: u32,
-    fall: u32,
-    concurrency: u32,
-}
-
-#[derive(Debug, Serialize)]
-struct HttpProbe {
-    path: String,
-    expect: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
-}
-
-#[derive(Debug, Serialize)]
-struct TcpProbe {}
 
 #[derive(Debug, Serialize)]
 struct Timeouts {
@@ -84,13 +72,20 @@ pub(super) fn pool(pool: &PoolPlan, retry: &RetryPolicy) -> Pool {
     let timeouts = &pool.timeouts;
     Pool {
         endpoints: pool.endpoints.iter().map(endpoint).collect(),
-        balance: match pool.balance {
-            Balance::RoundRobin => "round_robin",
-            Balance::LeastRequests => "least_requests",
+        balance: traffic::balance(pool.balance),
+        hash: pool.balance.hashes().then(|| traffic::hash(&pool.hash)),
+        sticky: pool.sticky.as_ref().map(traffic::sticky),
+        slow_start: traffic::slow_start(pool.slow_start),
+        queue: pool.queue.size,
+        queue_timeout: duration::display(pool.queue.timeout),
+        protocol: match pool.protocol {
+            Protocol::Http1 => "http1",
+            Protocol::H2 => "h2",
         },
         host: pool.host.as_deref().map(value),
         tls: pool.tls.as_ref().map(tls),
-        health: pool.health.as_ref().map_or(Health::Off { enabled: false }, health),
+        health: health::health(pool.health.as_ref()),
+        ejection: traffic::ejection(&pool.ejection),
         timeouts: Timeouts {
             connect: duration::display(timeouts.connect),
             first_byte: duration::display(timeouts.first_byte),
@@ -101,6 +96,7 @@ pub(super) fn pool(pool: &PoolPlan, retry: &RetryPolicy) -> Pool {
             request: duration::display(timeouts.request),
         },
         retry: Retry::common(&[retry]),
+        retry_budget: traffic::budget(pool.retry_budget),
     }
 }
 
@@ -109,29 +105,14 @@ fn endpoint(endpoint: &EndpointPlan) -> Endpoint {
         address: endpoint.address.to_string(),
         weight: endpoint.weight.value(),
         tier: endpoint.tier,
+        zone: endpoint.zone.as_deref().map(value),
+        max_requests: endpoint.max_requests.map(Into::into),
+        max_connections: endpoint.max_connections.map(Into::into),
+        drain: endpoint.admin == Admin::Drain,
+        disabled: endpoint.admin == Admin::Disabled,
     }
 }
 
 fn tls(tls: &UpstreamTlsPlan) -> Tls {
     Tls { sni: (!tls.sni.is_empty()).then(|| value(&tls.sni)), verify: tls.verify }
-}
-
-fn health(plan: &HealthPlan) -> Health {
-    let (http, tcp) = match &plan.probe {
-        ProbePlan::Tcp => (None, Some(TcpProbe {})),
-        ProbePlan::Http { path, expect, port } => {
-            let http = HttpProbe { path: value(path), expect: statuses(expect), port: *port };
-            (Some(http), None)
-        }
-    };
-    Health::On(Checks {
-        enabled: true,
-        http,
-        tcp,
-        interval: duration::display(plan.interval),
-        timeout: duration::display(plan.timeout),
-        rise: plan.rise.get(),
-        fall: plan.fall.get(),
-        concurrency: plan.concurrency.get(),
-    })
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchback_core::plan::{AccessLogPlan, AdminPlan, DrainPlan, ListenerPlan, Plan};
@@ -14,7 +15,7 @@ use crate::schema::{self, Gateway};
 use crate::source::Span;
 use crate::suggest;
 use crate::value::address::{self, Owner};
-use crate::value::{duration, number};
+use crate::value::{duration, number, token};
 
 /// Beyond this, whoever stops the process rather kills it.
 const LONG_DELAY: Duration = Duration::from_secs(60);
@@ -24,6 +25,8 @@ pub(crate) struct Context<'a> {
     /// The folder that its paths are relative to.
     pub(crate) base: &'a Path,
     pub(crate) catalog: &'a Catalog,
+    /// Where the gateway is.
+    pub(crate) zone: &'a Field<Arc<str>>,
     pub(crate) reporter: &'a Reporter<'a>,
 }
 
@@ -69,9 +72,15 @@ pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Con
             .parse(reporter, |value| number::count("threads", *value, 1024))
             .given()
             .map(|given| given.value),
+        zone: context.zone.value().cloned(),
         pools: pools.into_iter().map(|pool| pool.plan).collect(),
         routes,
     }
+}
+
+/// Where the gateway is. Pools are resolved for it, before the rest of the main file is.
+pub(crate) fn zone(gateway: &Gateway, reporter: &Reporter<'_>) -> Field<Arc<str>> {
+    gateway.zone.parse(reporter, |text| token::zone(text))
 }
 
 fn listeners(file: &Gateway, whole: Span, reporter: &Reporter<'_>) -> Vec<Given<SocketAddr>> {

@@ -1,13 +1,15 @@
-//! Retry policies, laid over one another: the route's over the pool's over the default.
+//! Retry policies, laid over one another: the route's over the pool's over the default. And the budget
+//! that bounds what they cost together, which is the pool's alone.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
-use switchback_core::plan::{RetryPolicy, StatusSet};
+use switchback_core::plan::{Ratio, RetryBudget, RetryPolicy, StatusSet};
 
 use crate::decode::{Field, OneOrMany};
 use crate::diagnostic::{Problem, Reporter};
 use crate::schema;
-use crate::value::{number, status};
+use crate::value::{duration, number, percent, status};
 
 /// The keys of one `retry`, each only where the file has it.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub(super) struct Overrides {
     enabled: Field<bool>,
     attempts: Field<NonZeroU32>,
     statuses: Field<StatusSet>,
+    backoff: Field<Duration>,
+    max_backoff: Field<Duration>,
     trust_idempotency_key: Field<bool>,
     non_idempotent: Field<bool>,
 }
@@ -24,10 +28,16 @@ pub(super) fn overrides(field: &Field<schema::Retry>, reporter: &Reporter<'_>) -
     let missing = schema::Retry::default();
     let retry = field.value().unwrap_or(&missing);
     let none = "to retry nothing, write `enabled: false`; leave the key away for 502-504";
+    let wait = |what: &str, field: &Field<String>| {
+        let least = "for hardly any wait, write `1ms`; leave the key away for the default";
+        field.parse(reporter, |text| duration::parse_or(what, text, least))
+    };
     Overrides {
         enabled: retry.enabled.clone(),
         attempts: retry.attempts.parse(reporter, |value| number::count("attempts", *value, 100)),
         statuses: statuses("statuses", &retry.statuses, reporter, none),
+        backoff: wait("backoff", &retry.backoff),
+        max_backoff: wait("max_backoff", &retry.max_backoff),
         trust_idempotency_key: retry.trust_idempotency_key.clone(),
         non_idempotent: retry.non_idempotent.clone(),
     }
@@ -40,6 +50,8 @@ impl Overrides {
             enabled: self.enabled.clone().or(base.enabled),
             attempts: self.attempts.clone().or(base.attempts),
             statuses: self.statuses.clone().or(base.statuses.clone()),
+            backoff: self.backoff.clone().or(base.backoff),
+            max_backoff: self.max_backoff.clone().or(base.max_backoff),
             trust_idempotency_key: self
                 .trust_idempotency_key
                 .clone()
@@ -48,14 +60,35 @@ impl Overrides {
         }
     }
 
-    /// Warns of statuses that are never looked at.
-    pub(super) fn warn_if_idle(&self, effective: &RetryPolicy, reporter: &Reporter<'_>) {
+    /// Warns of keys that do nothing, or not what they say, in the policy that comes of them.
+    pub(super) fn warn(&self, effective: &RetryPolicy, reporter: &Reporter<'_>) {
+        let longest = effective.max_backoff;
+        let is_cut = effective.enabled && !matches!(self.max_backoff, Field::Bad);
+        if let Some(backoff) = self.backoff.given().filter(|one| is_cut && one.value > longest) {
+            let label =
+                format!("`max_backoff` ends every wait after {}", duration::display(longest));
+            let problem = Problem::new("`backoff` is longer than `max_backoff`", label)
+                .help("make `max_backoff` longer, or `backoff` shorter");
+            reporter.warn(backoff.span, problem);
+        }
         if let Some(statuses) = self.statuses.given().filter(|_| !effective.enabled) {
             let problem = Problem::new("`statuses` has no effect", "retries are switched off here")
                 .help("remove it, or write `enabled: true`");
             reporter.warn(statuses.span, problem);
         }
     }
+}
+
+/// How many retries a pool's requests may cause together.
+pub(super) fn budget(field: &Field<schema::RetryBudget>, reporter: &Reporter<'_>) -> RetryBudget {
+    let default = RetryBudget::default();
+    let Some(given) = field.value() else {
+        return default;
+    };
+    let ratio =
+        given.ratio.parse(reporter, |text| percent::parse("ratio", text, 0..=Ratio::MAX_PER_MILLE));
+    let floor = given.floor.parse(reporter, |value| number::within("floor", *value, 0..=1_000_000));
+    RetryBudget { ratio: ratio.or(default.ratio), floor: floor.or(default.floor) }
 }
 
 /// A set of statuses; `none` is the help for an empty list.

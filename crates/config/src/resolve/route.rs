@@ -7,7 +7,7 @@ use switchback_core::PoolIndex;
 use switchback_core::plan::{Action, Redirect, RoutePlan, Target, Weight};
 use switchback_core::route::{HostPattern, PathPattern};
 
-use super::{Catalog, Resolved, policy, pool, shadow};
+use super::{Catalog, Resolved, endpoint, policy, shadow};
 use crate::decode::{Field, Given, OrTable};
 use crate::diagnostic::{Problem, Reporter, quote};
 use crate::schema;
@@ -123,21 +123,14 @@ impl Routes<'_> {
             Field::Missing => vec![(self.pool(&schema.pool)?, Weight::ONE)],
             split => self.split(split.given()?)?,
         };
-        let mut is_idle = None;
         let targets = shares.into_iter().map(|(index, weight)| {
             let pool = self.pools.get(index.at())?;
             let retry = overrides.over(&pool.retry);
-            if !retry.enabled {
-                is_idle = Some(retry.clone());
-            }
+            overrides.warn(&retry, self.reporter);
             let request_timeout = request.clone().or(pool.plan.timeouts.request);
             Some(Target { pool: index, weight, request_timeout, retry })
         });
-        let targets: Option<Vec<_>> = targets.collect();
-        if let Some(retry) = is_idle {
-            overrides.warn_if_idle(&retry, self.reporter);
-        }
-        targets.map(Action::Forward)
+        targets.collect::<Option<Vec<_>>>().map(Action::Forward)
     }
 
     /// Whether just one of the three is there. With a bad one among them, enough has been said.
@@ -188,6 +181,7 @@ impl Routes<'_> {
             self.reporter
                 .error(list.span, problem.help("write `split: [ { pool: web, weight: 95 }, … ]`"));
         }
+        let nothing = "what should receive nothing is left out of the list";
         let mut first = HashMap::new();
         let mut shares = Vec::new();
         for entry in list.value.iter().filter_map(Field::given) {
@@ -206,7 +200,7 @@ impl Routes<'_> {
             }
             let weight = share
                 .weight
-                .parse(self.reporter, |value| pool::weight("weight", *value))
+                .parse(self.reporter, |value| endpoint::weight("weight", *value, nothing))
                 .or(Weight::ONE);
             let Some(index) = self.pool(&share.pool) else {
                 continue;

@@ -14,6 +14,7 @@ pub(crate) struct Gateway {
     pub(crate) access_log: Field<OrTable<AccessLog>>,
     pub(crate) drain: Field<Drain>,
     pub(crate) threads: Field<i64>,
+    pub(crate) zone: Field<String>,
     pub(crate) pools: Field<OneOrMany>,
     pub(crate) routes: List<Route>,
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Field, List, OneOrMany, OrTable};
+use super::{Ejection, Field, Hash, Health, List, OrTable, Retry, RetryBudget, SlowStart, Sticky};
 
 /// A pool's file.
 #[derive(Debug, Default, Deserialize)]
@@ -10,11 +10,21 @@ use super::{Field, List, OneOrMany, OrTable};
 pub(crate) struct Pool {
     pub(crate) endpoints: List<OrTable<Endpoint>>,
     pub(crate) balance: Field<String>,
+    pub(crate) hash: Field<OrTable<Hash>>,
+    pub(crate) sticky: Field<Sticky>,
+    pub(crate) slow_start: Field<OrTable<SlowStart>>,
+    pub(crate) max_requests: Field<i64>,
+    pub(crate) max_connections: Field<i64>,
+    pub(crate) queue: Field<i64>,
+    pub(crate) queue_timeout: Field<String>,
+    pub(crate) protocol: Field<String>,
     pub(crate) host: Field<String>,
     pub(crate) tls: Field<Tls>,
     pub(crate) health: Field<Health>,
+    pub(crate) ejection: Field<Ejection>,
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) retry: Field<Retry>,
+    pub(crate) retry_budget: Field<RetryBudget>,
 }
 
 /// An entry of `endpoints`; as a text, its address.
@@ -24,6 +34,11 @@ pub(crate) struct Endpoint {
     pub(crate) address: Field<String>,
     pub(crate) weight: Field<i64>,
     pub(crate) tier: Field<i64>,
+    pub(crate) zone: Field<String>,
+    pub(crate) max_requests: Field<i64>,
+    pub(crate) max_connections: Field<i64>,
+    pub(crate) drain: Field<bool>,
+    pub(crate) disabled: Field<bool>,
 }
 
 /// `tls`.
@@ -33,34 +48,6 @@ pub(crate) struct Tls {
     pub(crate) sni: Field<String>,
     pub(crate) verify: Field<bool>,
 }
-
-/// `health`: `http` or `tcp`, or neither.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Health {
-    pub(crate) enabled: Field<bool>,
-    pub(crate) http: Field<HttpProbe>,
-    pub(crate) tcp: Field<TcpProbe>,
-    pub(crate) interval: Field<String>,
-    pub(crate) timeout: Field<String>,
-    pub(crate) rise: Field<i64>,
-    pub(crate) fall: Field<i64>,
-    pub(crate) concurrency: Field<i64>,
-}
-
-/// `health.http`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct HttpProbe {
-    pub(crate) path: Field<String>,
-    pub(crate) expect: Field<OneOrMany>,
-    pub(crate) port: Field<i64>,
-}
-
-/// `health.tcp`, which has nothing to choose.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct TcpProbe {}
 
 /// `timeouts`.
 #[derive(Debug, Default, Deserialize)]
@@ -73,15 +60,4 @@ pub(crate) struct Timeouts {
     pub(crate) write: Field<String>,
     pub(crate) keepalive: Field<String>,
     pub(crate) request: Field<String>,
-}
-
-/// `retry`, of a pool or a route.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Retry {
-    pub(crate) enabled: Field<bool>,
-    pub(crate) attempts: Field<i64>,
-    pub(crate) statuses: Field<OneOrMany>,
-    pub(crate) trust_idempotency_key: Field<bool>,
-    pub(crate) non_idempotent: Field<bool>,
 }

@@ -58,9 +58,10 @@ fn at<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
 }
 
 /// What is wrong with the default that a document gives.
-fn wrong(key: &str, cell: &str, silent: &Value, opened: &Value) -> Option<String> {
+fn wrong(key: &str, cell: &str, silent: &Value, opened: &[Value]) -> Option<String> {
     let default = cell.strip_prefix('`').and_then(|cell| cell.strip_suffix('`'));
-    let (silent, opened) = (at(silent, key), at(opened, key));
+    let silent = at(silent, key);
+    let opened: Vec<_> = opened.iter().flat_map(|opened| at(opened, key)).collect();
     let is_right = match (default, cell) {
         (Some(default), _) => {
             let default: Value = serde_yaml::from_str(default).unwrap();
@@ -69,7 +70,7 @@ fn wrong(key: &str, cell: &str, silent: &Value, opened: &Value) -> Option<String
         }
         (None, "—") => silent.is_empty(),
         (None, "below") => silent.iter().all(|value| value.is_mapping()),
-        (None, "the pool's") => key.starts_with("routes[]."),
+        (None, "the pool's") => silent.is_empty() || key.starts_with("routes[]."),
         (None, cell) => cell.starts_with("required"),
     };
     (!is_right).then(|| format!("{key}: the document says {cell}, the plan {silent:?} {opened:?}"))
@@ -87,10 +88,12 @@ fn the_reference_has_every_key_of_the_schema_and_no_other() {
 #[test]
 fn the_documents_give_the_defaults_of_the_plan() {
     let silent = effective("routes: [ { pool: web } ]\n", "");
-    let opened = effective(
-        "routes: [ { pool: web }, { path: /old/, redirect: { to: / } } ]\n",
-        "tls: {}\nhealth: { http: {} }\n",
-    );
+    let redirect = "routes: [ { pool: web }, { path: /old/, redirect: { to: / } } ]\n";
+    let sticky = "sticky: { secret: 0123456789abcdef }\n";
+    let [main, web] =
+        effective(redirect, &format!("tls: {{}}\nhealth: {{ http: {{}} }}\n{sticky}"));
+    let [_, hashing] = effective(redirect, "balance: maglev\nhealth: { grpc: {} }\n");
+    let opened = [vec![main], vec![web, hashing]];
     let documents = [rows("CONFIGURATION.md", 2), rows("DEFAULTS.md", 1)];
     for sections in &documents {
         for ((rows, silent), opened) in sections.iter().zip(&silent).zip(&opened) {

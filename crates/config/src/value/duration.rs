@@ -16,11 +16,15 @@ const UNITS: &[(&str, u128)] =
 
 /// A duration longer than zero.
 pub(crate) fn parse(what: &str, text: &str) -> Result<Duration, Problem> {
+    parse_or(what, text, "leave the key away for the default, or choose a long time, up to 24h")
+}
+
+/// A duration longer than zero; `instead` is the help for somebody who wrote zero.
+pub(crate) fn parse_or(what: &str, text: &str, instead: &str) -> Result<Duration, Problem> {
     let duration = parse_or_zero(what, text)?;
     if duration.is_zero() {
         let message = format!("`{what}` must be longer than zero");
-        return Err(Problem::new(message, "zero does not switch it off")
-            .help("leave the key away for the default, or choose a long time, up to 24h"));
+        return Err(Problem::new(message, "zero does not switch it off").help(instead));
     }
     Ok(duration)
 }

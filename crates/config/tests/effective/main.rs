@@ -33,6 +33,11 @@ fn holds(loaded: &Loaded) {
     let reloaded = again(&printed);
     assert_eq!(format!("{:#?}", reloaded.plan), format!("{:#?}", loaded.plan), "{printed}");
     assert_eq!(reloaded.effective(), printed);
+    // What `Debug` says of it leaves the secret out.
+    let sticky = |loaded: &Loaded| -> Vec<_> {
+        loaded.plan.pools.iter().map(|pool| pool.sticky.clone()).collect()
+    };
+    assert!(sticky(&reloaded) == sticky(loaded), "{printed}");
     let documents =
         serde_yaml::Deserializer::from_str(&printed).map(serde_yaml::Value::deserialize);
     let documents: Result<Vec<_>, _> = documents.collect();
@@ -94,6 +99,8 @@ routes:
     attempts: 3
     statuses:
     - 502-504
+    backoff: 25ms
+    max_backoff: 250ms
     trust_idempotency_key: false
     non_idempotent: false
 ---
@@ -102,15 +109,37 @@ endpoints:
 - address: 127.0.0.1:9001
   weight: 1
   tier: 0
-balance: least_requests
+  drain: false
+  disabled: false
+balance: peak_ewma
+slow_start:
+  enabled: true
+  duration: 10s
+  from: 10%
+queue: 1024
+queue_timeout: 1s
+protocol: http1
 health:
   enabled: true
   tcp: {}
   interval: 2s
+  fast_interval: 500ms
   timeout: 1s
   rise: 2
   fall: 3
   concurrency: 64
+ejection:
+  enabled: true
+  consecutive: 5
+  statuses:
+  - 500-599
+  window: 10s
+  min_requests: 20
+  tolerance: 20%
+  time: 10s
+  max_time: 5m
+  max_ejected: 50%
+  probation: 5
 timeouts:
   connect: 2s
   first_byte: 30s
@@ -124,8 +153,13 @@ retry:
   attempts: 3
   statuses:
   - 502-504
+  backoff: 25ms
+  max_backoff: 250ms
   trust_idempotency_key: false
   non_idempotent: false
+retry_budget:
+  ratio: 20%
+  floor: 10
 "
     );
 }
@@ -151,6 +185,25 @@ fn shares_that_disagree_keep_their_pools_values() {
 
 /// Writers of YAML like to fold such lines.
 const LONG: &str = "'a long text a long text a long text a long text a long text a long text a long text a long text a long text'";
+
+/// The pool's limits stand where they take effect, and so do a secret and a zone that variables brought.
+#[test]
+fn what_a_pool_says_for_its_endpoints_is_told_at_each() {
+    let main = "listeners: [ 0.0.0.0:8080 ]\npools: pools/*.yaml\nzone: ${ZONE}\nroutes: [ { pool: web } ]\n";
+    let pool = "endpoints: [ 10.0.0.1:80, { address: 10.0.0.2:80, max_requests: 5, zone: b } ]\nmax_requests: 50\nmax_connections: 60\nsticky: { secret: '${SECRET}' }\n";
+    let environment = |name: &str| match name {
+        "ZONE" => Some("a".to_owned()),
+        "SECRET" => Some("${not} a variable: #$$".to_owned()),
+        _ => None,
+    };
+    let loaded = parse_str(("switchback.yaml", main), &[("pools/web.yaml", pool)], &environment);
+    let loaded = loaded.unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    holds(&loaded);
+    let printed = loaded.effective();
+    let count = |line: &str| printed.lines().filter(|one| one.trim() == line).count();
+    let told = ["max_requests: 50", "max_requests: 5", "max_connections: 60", "zone: a", "zone: b"];
+    assert_eq!(told.map(count), [1, 1, 2, 1, 1], "{printed}");
+}
 
 /// What YAML or variables would read as something else.
 #[test]

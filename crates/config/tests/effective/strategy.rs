@@ -8,6 +8,9 @@ use proptest::sample::{select, subsequence};
 
 type Text = BoxedStrategy<String>;
 
+const ALGORITHMS: &[&str] =
+    &["peak_ewma", "least_requests", "round_robin", "random", "ring_hash", "maglev"];
+
 /// A main file with routes to the pools `a` and `b`.
 pub(crate) fn main() -> impl Strategy<Value = String> {
     let routes = (1usize..6).prop_flat_map(|count| (0..count).map(route).collect::<Vec<_>>());
@@ -20,6 +23,7 @@ pub(crate) fn main() -> impl Strategy<Value = String> {
         ("access_log", log),
         ("drain", braced(drain)),
         ("threads", number(1..=1024)),
+        ("zone", word(&["a", "eu-west-1b", "'1'", "'$$$$'", "no"])),
     ]);
     (routes, rest).prop_map(|(routes, rest)| {
         let listeners = "[ '0.0.0.0:8080', { address: '[::]:8081' } ]";
@@ -35,12 +39,25 @@ pub(crate) fn pool() -> impl Strategy<Value = String> {
     let limits = ["connect", "first_byte", "idle", "tunnel", "write", "keepalive", "request"]
         .map(|key| (key, time()));
     let rest = some(vec![
-        ("balance", word(&["round_robin", "least_requests"])),
+        ("balance", word(ALGORITHMS)),
+        ("hash", hash()),
+        ("sticky", sticky()),
+        ("slow_start", slow_start()),
+        ("max_requests", number(1..=1_000_000)),
+        ("max_connections", number(1..=1_000_000)),
+        ("queue", number(0..=1_000_000)),
+        ("queue_timeout", time()),
+        ("protocol", word(&["http1", "h2"])),
         ("host", word(&["Web.internal", "'[::1]'", "'10'"])),
         ("tls", word(&["{}", "{ sni: a.b }", "{ verify: false }"])),
         ("health", health()),
+        ("ejection", ejection()),
         ("timeouts", braced(some(limits.into()))),
         ("retry", retry()),
+        (
+            "retry_budget",
+            braced(some(vec![("ratio", percent(0..=10_000)), ("floor", number(0..=1_000_000))])),
+        ),
     ]);
     (endpoints, rest).prop_map(|(endpoints, rest)| {
         let endpoints = endpoints.concat();
@@ -49,7 +66,15 @@ pub(crate) fn pool() -> impl Strategy<Value = String> {
 }
 
 fn endpoint(at: usize) -> Text {
-    let keys = some(vec![("weight", number(1..=1000)), ("tier", number(0..=255))]);
+    let keys = some(vec![
+        ("weight", number(1..=1000)),
+        ("tier", number(0..=255)),
+        ("zone", word(&["a", "eu-west-1b", "'2'"])),
+        ("max_requests", number(1..=1_000_000)),
+        ("max_connections", number(1..=1_000_000)),
+        ("drain", word(&["true", "false"])),
+        ("disabled", word(&["true", "false"])),
+    ]);
     prop_oneof![
         Just(format!("10.0.0.{at}:80, ")),
         keys.prop_map(move |keys| format!("{{ address: '[2001:db8::{at}]:80', {keys} }}, ")),
@@ -63,13 +88,19 @@ fn health() -> Text {
         ("expect", word(&["200", "[200-299, 404]"])),
         ("port", number(1..=65535)),
     ]);
+    let grpc = some(vec![
+        ("service", word(&["''", "shop.v1.Cart", "'$$$${x'"])),
+        ("port", number(1..=65535)),
+    ]);
     let probe = prop_oneof![
         word(&["", "tcp: {}, "]),
+        braced(grpc).prop_map(|grpc| format!("grpc: {grpc}, ")),
         braced(http).prop_map(|http| format!("http: {http}, ")),
     ];
     let keys = some(vec![
         ("enabled", word(&["true", "false"])),
         ("interval", time()),
+        ("fast_interval", time()),
         ("timeout", time()),
         ("rise", number(1..=1000)),
         ("fall", number(1..=1000)),
@@ -78,12 +109,69 @@ fn health() -> Text {
     braced((probe, keys).prop_map(|(probe, keys)| probe + &keys).boxed())
 }
 
+fn hash() -> Text {
+    const KEYS: &[&str] = &[
+        "client",
+        "path",
+        "query",
+        "header:X-User",
+        "cookie:cart",
+        "'cookie:$$$$'",
+        "'header:$$$$x'",
+    ];
+    let bound = prop_oneof![word(&["off"]), percent(1010..=10_000)].boxed();
+    prop_oneof![word(KEYS), braced(some(vec![("key", word(KEYS)), ("bounded_load", bound)]))]
+        .boxed()
+}
+
+fn sticky() -> Text {
+    let secret = word(&[
+        "0123456789abcdef",
+        "'$$$${a}: #\\ \"x\" $$$$'",
+        "null null null null",
+        "' 1e3            '",
+    ]);
+    let keys = some(vec![
+        ("cookie", word(&["shop_session", "'__Host-a'", "'$$$$'", "'|`'", "no"])),
+        ("max_age", word(&["1s", "1.5s", "24h"])),
+        ("secure", word(&["auto", "always", "never"])),
+        ("same_site", word(&["lax", "strict", "none"])),
+    ]);
+    (secret, keys).prop_map(|(secret, keys)| format!("{{ secret: {secret}, {keys} }}")).boxed()
+}
+
+fn slow_start() -> Text {
+    let table = some(vec![
+        ("enabled", word(&["true", "false"])),
+        ("duration", time()),
+        ("from", percent(10..=1000)),
+    ]);
+    prop_oneof![time(), braced(table)].boxed()
+}
+
+fn ejection() -> Text {
+    braced(some(vec![
+        ("enabled", word(&["true", "false"])),
+        ("consecutive", number(1..=1000)),
+        ("statuses", word(&["500", "[500-502, '504']"])),
+        ("window", time()),
+        ("min_requests", number(1..=1_000_000)),
+        ("tolerance", percent(10..=1000)),
+        ("time", time()),
+        ("max_time", time()),
+        ("max_ejected", percent(0..=1000)),
+        ("probation", number(1..=1000)),
+    ]))
+}
+
 fn retry() -> Text {
     let statuses = word(&["503", "500-599", "[502, 504]", "[500-501, '503']"]);
     braced(some(vec![
         ("enabled", word(&["true", "false"])),
         ("attempts", number(1..=100)),
         ("statuses", statuses),
+        ("backoff", time()),
+        ("max_backoff", time()),
         ("trust_idempotency_key", word(&["true", "false"])),
         ("non_idempotent", word(&["true", "false"])),
     ]))
@@ -142,6 +230,11 @@ fn word(words: &'static [&'static str]) -> Text {
 
 fn number(range: std::ops::RangeInclusive<u32>) -> Text {
     range.prop_map(|number| number.to_string()).boxed()
+}
+
+/// A percentage, from a range in per mille.
+fn percent(range: std::ops::RangeInclusive<u32>) -> Text {
+    range.prop_map(|tenths| format!("{}.{}%", tenths / 10, tenths % 10)).boxed()
 }
 
 fn time() -> Text {

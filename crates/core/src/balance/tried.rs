@@ -40,6 +40,11 @@ impl Tried {
         self.bits.get(word).is_some_and(|bits| bits >> bit & 1 == 1)
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = EndpointIndex> {
+        self.list.iter().copied()
+    }
+
     /// How many were tried.
     pub fn len(&self) -> usize {
         self.list.len()

@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 
 use crate::endpoint::Status;
 
-pub use schedule::{first_probe_after, next_probe_after};
+pub use schedule::{asked_probe_after, first_probe_after, next_probe_after};
 
 /// What the probes of one endpoint said so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

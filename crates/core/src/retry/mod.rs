@@ -15,13 +15,28 @@
 //! 5. attempts remain: only those count of which something may have been sent, so connection
 //!    failures may go round the whole pool;
 //! 6. an endpoint is left that the request has not tried. Failures that are nobody's fault do not
-//!    exclude their endpoint, so a stale connection may be followed by a fresh one to the same;
-//! 7. the request's deadline has not passed.
+//!    exclude their endpoint, so a stale connection may be followed by a fresh one to the same; and
+//!    one that was lost may come back, as the only one of its pool does after a restart, for as long
+//!    as the request may wait;
+//! 7. the request's deadline has not passed;
+//! 8. the pool's budget grants it ([`Budget`]). A retry after an attempt of which nothing was sent
+//!    draws on it only from the second such retry of the request on ([`draws_on_budget`]): the first
+//!    adds no load to an endpoint that has any, and is what takes a client past an endpoint that is
+//!    gone.
+//!
+//! [`decide`] asks the first seven, which change nothing. The eighth takes something away, so it is
+//! the caller's, after [`Decision::Retry`], and its refusal is [`Stop::Budget`].
+
+mod backoff;
+mod budget;
 
 use http::Method;
 
 use crate::outcome::{Fault, Outcome, Sent};
 use crate::plan::RetryPolicy;
+
+pub use backoff::wait_before;
+pub use budget::Budget;
 
 /// What there is to know when an attempt has failed.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +53,8 @@ pub struct Situation {
     pub attempts_sent: u32,
     /// Whether an endpoint is left that the request has not tried.
     pub endpoint_left: bool,
+    /// Whether the request may wait for one that it has tried to come back.
+    pub may_wait: bool,
     /// Whether the request's deadline has not passed.
     pub time_left: bool,
 }
@@ -70,11 +87,13 @@ pub enum Stop {
     NoEndpointLeft,
     /// The request's time is over.
     Deadline,
+    /// The pool's requests have caused as many retries as its budget allows.
+    Budget,
 }
 
 impl Decision {
     /// Every decision, in a fixed order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Retry,
         Self::Stop(Stop::Off),
         Self::Stop(Stop::Final),
@@ -84,6 +103,7 @@ impl Decision {
         Self::Stop(Stop::AttemptsUsedUp),
         Self::Stop(Stop::NoEndpointLeft),
         Self::Stop(Stop::Deadline),
+        Self::Stop(Stop::Budget),
     ];
 
     /// The words in logs and metrics.
@@ -98,6 +118,7 @@ impl Decision {
             Self::Stop(Stop::AttemptsUsedUp) => "stop: attempts used up",
             Self::Stop(Stop::NoEndpointLeft) => "stop: no endpoint left",
             Self::Stop(Stop::Deadline) => "stop: deadline",
+            Self::Stop(Stop::Budget) => "stop: retry budget used up",
         }
     }
 }
@@ -122,7 +143,13 @@ pub fn excludes_endpoint(outcome: Outcome) -> bool {
     outcome.meaning().fault != Fault::Nobody
 }
 
-/// Decides.
+/// Whether a retry after an attempt with this outcome draws on the pool's budget; `unsent_retries`
+/// are the request's retries so far that followed an attempt of which nothing was sent.
+pub fn draws_on_budget(outcome: Outcome, unsent_retries: u32) -> bool {
+    outcome.meaning().sent != Sent::No || unsent_retries > 0
+}
+
+/// Decides, by every rule but the last: the budget is the caller's to draw on.
 pub fn decide(policy: &RetryPolicy, situation: &Situation) -> Decision {
     let meaning = situation.outcome.meaning();
     let sent = meaning.sent != Sent::No;
@@ -138,7 +165,7 @@ pub fn decide(policy: &RetryPolicy, situation: &Situation) -> Decision {
         Stop::BodyNotReplayable
     } else if sent && situation.attempts_sent >= policy.attempts.get() {
         Stop::AttemptsUsedUp
-    } else if !situation.endpoint_left {
+    } else if !(situation.endpoint_left || situation.may_wait && situation.outcome.is_lost()) {
         Stop::NoEndpointLeft
     } else if !situation.time_left {
         Stop::Deadline

@@ -12,6 +12,7 @@ fn failed(outcome: Outcome) -> Situation {
         body_replayable: true,
         attempts_sent: 1,
         endpoint_left: true,
+        may_wait: true,
         time_left: true,
     }
 }
@@ -58,7 +59,7 @@ fn each_rule_stops() {
         (Situation { repeatable: false, ..closed }, Stop::NotIdempotent),
         (Situation { body_replayable: false, ..closed }, Stop::BodyNotReplayable),
         (Situation { attempts_sent: 3, ..closed }, Stop::AttemptsUsedUp),
-        (Situation { endpoint_left: false, ..closed }, Stop::NoEndpointLeft),
+        (Situation { endpoint_left: false, may_wait: false, ..closed }, Stop::NoEndpointLeft),
         (Situation { time_left: false, ..closed }, Stop::Deadline),
     ] {
         assert_eq!(decided(situation), Decision::Stop(stop));
@@ -90,4 +91,34 @@ fn nobodys_fault_keeps_nobody_away() {
     assert!(!excludes_endpoint(Outcome::DeadBeforeRequest));
     assert!(excludes_endpoint(Outcome::ConnectionRefused));
     assert!(excludes_endpoint(Outcome::FailureStatus));
+}
+
+#[test]
+fn the_words_of_decisions_are_all_different() {
+    let words: std::collections::BTreeSet<_> =
+        Decision::ALL.iter().map(|decision| decision.as_str()).collect();
+    assert_eq!(words.len(), Decision::ALL.len());
+}
+
+#[test]
+fn only_the_first_retry_of_what_was_never_sent_is_free() {
+    for outcome in Outcome::ALL {
+        let sent = outcome.meaning().sent != Sent::No;
+        assert_eq!(draws_on_budget(outcome, 0), sent, "{outcome:?}");
+        assert!(draws_on_budget(outcome, 1), "{outcome:?}");
+    }
+}
+
+#[test]
+fn who_has_been_everywhere_may_wait_for_what_was_lost_to_come_back() {
+    let everywhere = |outcome| Situation { endpoint_left: false, ..failed(outcome) };
+    let none = Decision::Stop(Stop::NoEndpointLeft);
+    for outcome in [Outcome::ConnectionRefused, Outcome::ClosedBeforeAnswer] {
+        assert_eq!(decided(everywhere(outcome)), Decision::Retry);
+        let impatient = Situation { may_wait: false, ..everywhere(outcome) };
+        assert_eq!(decided(impatient), none);
+    }
+    for outcome in [Outcome::FailureStatus, Outcome::ResponseTimeout, Outcome::InvalidResponse] {
+        assert_eq!(decided(everywhere(outcome)), none, "{outcome:?} would come again");
+    }
 }

@@ -1,6 +1,7 @@
 //! The schedule in virtual time, with a probe that answers as it is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::future::pending;
 use std::net::SocketAddr as Address;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
@@ -8,7 +9,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use pingora_core::{Error, ErrorType};
-use switchback_core::plan::{Balance, EndpointPlan, PoolPlan, Timeouts, Weight};
+use switchback_core::plan::{EndpointPlan, PoolPlan};
 use switchback_runtime::Clock;
 use switchback_telemetry::{Metrics, Vocabulary};
 use tokio::time::sleep;
@@ -120,7 +121,12 @@ impl Probed {
             reasons: &[],
         };
         let metrics = Metrics::new(vocabulary, "1.2.3", SystemTime::UNIX_EPOCH);
-        let pool = Arc::new(PoolHandle::new(plan(does.len(), &health), &metrics, Clock::start()));
+        let pool = Arc::new(PoolHandle::new(
+            plan(does.len(), &health),
+            &metrics,
+            Clock::start(),
+            Default::default(),
+        ));
         let mock = Arc::new(Mock { does: Mutex::new(does), seen: Mutex::default() });
         let schedule = Schedule { pool: pool.clone(), plan: health, probe: mock.clone() };
         let mut task = JoinSet::new();
@@ -175,20 +181,9 @@ impl Drop for Probed {
 }
 
 fn plan(endpoints: usize, health: &HealthPlan) -> PoolPlan {
-    let endpoint = |port| EndpointPlan {
-        address: Address::from(([127, 0, 0, 1], port)),
-        weight: Weight::new(1).unwrap(),
-        tier: 0,
-    };
-    PoolPlan {
-        name: "web".into(),
-        endpoints: (1..).map(endpoint).take(endpoints).collect(),
-        balance: Balance::RoundRobin,
-        health: Some(health.clone()),
-        timeouts: Timeouts::default(),
-        tls: None,
-        host: None,
-    }
+    let endpoint = |port| EndpointPlan::at(Address::from(([127, 0, 0, 1], port)));
+    let endpoints = (1..).map(endpoint).take(endpoints).collect();
+    PoolPlan { health: Some(health.clone()), ..PoolPlan::of("web", endpoints) }
 }
 
 /// `good` that pass, then `silent` that do not answer.
@@ -365,4 +360,164 @@ async fn a_pool_without_endpoints_waits() {
     let probed = Probed::new(Vec::new(), 1);
     sleep(Duration::from_secs(60)).await;
     assert_eq!(probed.task.len(), 1);
+}
+
+/// A pool whose endpoints are due once an hour, after its first round.
+async fn hourly(does: Vec<Does>, concurrency: u32) -> Probed {
+    let health = HealthPlan {
+        interval: HOUR,
+        fast_interval: HOUR,
+        timeout: TIMEOUT,
+        concurrency: NonZeroU32::new(concurrency).unwrap(),
+        ..HealthPlan::default()
+    };
+    let probed = Probed::with(does, health);
+    sleep(HOUR / 2).await;
+    probed
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// Within which a probe begins that traffic asks for.
+const ASKED_WITHIN: Duration = Duration::from_millis(100);
+
+/// Asks for a probe; how long it takes until it begins.
+async fn asked_for(probed: &Probed, endpoint: u32) -> Duration {
+    let (at, before) = (probed.start.elapsed(), probed.starts(endpoint as usize).len());
+    probed.pool.probe_requests.want(EndpointIndex(endpoint));
+    sleep(Duration::from_millis(300)).await;
+    let starts = probed.starts(endpoint as usize);
+    assert_eq!(starts.len(), before + 1, "{starts:?}, asked for at {at:?}");
+    starts[before] - at
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_traffic_asks_for_is_probed_within_100_ms_and_jittered() {
+    let probed = hourly(vec![PASS, Does::Refuse], 64).await;
+    let mut waits = Vec::new();
+    for round in 0..100 {
+        waits.push(asked_for(&probed, round % 2).await);
+    }
+    assert!(waits.iter().all(|wait| *wait < ASKED_WITHIN), "{waits:?}");
+    let distinct: BTreeSet<_> = waits.iter().collect();
+    assert!(distinct.len() > 20, "no jitter: {waits:?}");
+    sleep(HOUR / 4).await;
+    assert_eq!(probed.starts(0).len(), 51, "and then as usual");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_silent_ones_do_not_delay_whom_traffic_asks_for() {
+    let mut does = mixed(0, 1_000);
+    does.push(Does::Refuse);
+    // Nobody is fit, and the silent want more slots than there are.
+    let probed = Probed::new(does, 64);
+    sleep(Duration::from_secs(100)).await;
+    for _ in 0..50 {
+        let before = probed.starts(1_000).len();
+        let at = probed.start.elapsed();
+        probed.pool.probe_requests.want(EndpointIndex(1_000));
+        sleep(Duration::from_millis(730)).await;
+        let began = probed.starts(1_000)[before];
+        assert!(began - at < ASKED_WITHIN, "{:?}", began - at);
+    }
+    assert!(probed.most_at_once() <= 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_requests_is_one_probe_in_100_ms() {
+    for does in [PASS, Does::Refuse, Does::PassAfter(Duration::from_millis(30))] {
+        let probed = hourly(vec![does], 64).await;
+        let before = probed.starts(0).len();
+        for _ in 0..10_000 {
+            probed.pool.probe_requests.want(EndpointIndex(0));
+            sleep(TICK / 10).await;
+        }
+        let took = probed.start.elapsed() - HOUR / 2;
+        sleep(HOUR / 4).await;
+        let starts = probed.starts(0).split_off(before);
+        let most = took.as_millis() / 100 + 2;
+        assert!(
+            (most * 3 / 4..=most).contains(&(starts.len() as u128)),
+            "{} in {took:?}",
+            starts.len()
+        );
+        for pair in starts.windows(2) {
+            assert!(pair[1] - pair[0] >= ASKED_WITHIN, "{pair:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_at_once_is_one_probe() {
+    let probed = hourly(vec![PASS; 3], 64).await;
+    for n in 0..10_000 {
+        probed.pool.probe_requests.want(EndpointIndex(n % 2));
+    }
+    sleep(HOUR / 4).await;
+    let starts: Vec<_> = (0..3).map(|endpoint| probed.starts(endpoint).len()).collect();
+    assert_eq!(starts, [2, 2, 1]);
+}
+
+/// The one on the way may have begun before what traffic met.
+#[tokio::test(start_paused = true)]
+async fn the_probe_that_is_on_the_way_is_followed_by_another() {
+    let long = Duration::from_millis(400);
+    let probed = hourly(vec![Does::PassAfter(long)], 64).await;
+    probed.pool.probe_requests.want(EndpointIndex(0));
+    sleep(Duration::from_millis(150)).await;
+    assert_eq!(probed.starts(0).len(), 2, "on the way");
+    probed.pool.probe_requests.want(EndpointIndex(0));
+    sleep(HOUR / 4).await;
+    let gaps = probed.gaps(0);
+    assert_eq!(gaps.len(), 2, "{gaps:?}");
+    assert!((long..=long + TICK).contains(&gaps[1]), "right after it: {gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_one_keeps_its_interval_while_traffic_asks_for_a_thousand_silent_ones() {
+    let probed = Probed::new(mixed(1, 1_000), 64);
+    let storm = async {
+        loop {
+            for endpoint in 1..=1_000 {
+                probed.pool.probe_requests.want(EndpointIndex(endpoint));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let found = async {
+        probed.until(0, Status::Healthy).await;
+        // Each of them has been asked for in vain once.
+        sleep(Duration::from_secs(60)).await;
+        let settled = probed.starts(0).len();
+        sleep(Duration::from_secs(60)).await;
+        let gaps = probed.gaps(0).split_off(settled);
+        let longest = gaps.into_iter().max().unwrap();
+        assert!(longest < Duration::from_millis(2_450), "{longest:?}");
+        probed.set(0, Does::NotAnswer);
+        probed.until(0, Status::Failing).await
+    };
+    let found = tokio::select! {
+        () = storm => unreachable!("it has no end"),
+        found = found => found,
+    };
+    assert!(found < FOUND_WITHIN, "{found:?}");
+    assert!(probed.most_at_once() <= 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_status_may_turn_the_fast_interval_is_kept() {
+    let fast = Duration::from_millis(200);
+    let health = HealthPlan {
+        fast_interval: fast,
+        fall: NonZeroU32::new(1_000).unwrap(),
+        ..HealthPlan::default()
+    };
+    let probed = Probed::with(vec![PASS], health);
+    probed.until(0, Status::Healthy).await;
+    probed.set(0, Does::Refuse);
+    sleep(Duration::from_secs(60)).await;
+    let gaps = probed.gaps(0).split_off(2);
+    assert!(gaps.len() > 200);
+    for gap in gaps {
+        assert!((fast * 8 / 10..=fast * 12 / 10 + TICK).contains(&gap), "{gap:?}");
+    }
 }

@@ -3,13 +3,26 @@
 use std::time::Duration;
 
 use pingora_core::protocols::Digest;
+use pingora_core::{Error, ErrorType, Result};
+use switchback_core::plan::Protocol;
+use switchback_runtime::{Connection, Gateway};
 
-use crate::ctx::Ctx;
+use crate::ctx::{Connections, Ctx};
 
-/// Notes whether it was reused, and how long it took to stand.
-pub(crate) fn established(ctx: &mut Ctx, reused: bool, digest: Option<&Digest>) {
-    let Some(attempt) = ctx.attempt.as_mut() else {
-        return;
+/// The error by which a connection is given up for another one, before anything is sent.
+pub(crate) const TOO_OLD: ErrorType = ErrorType::Custom("connection idle for too long");
+
+/// Notes whether the connection was reused, and how long it took to stand. An `Err` gives up one that the
+/// endpoint may be about to close, if the request could not be repeated then.
+pub(crate) fn established(
+    gateway: &Gateway,
+    ctx: &mut Ctx,
+    reused: bool,
+    descriptor: i32,
+    digest: Option<&Digest>,
+) -> Result<()> {
+    let (Some(attempt), Some(forward)) = (ctx.attempt.as_mut(), ctx.forward.as_ref()) else {
+        return Ok(());
     };
     let took = || {
         let layers = digest?.timing_digest.iter().flatten();
@@ -17,4 +30,18 @@ pub(crate) fn established(ctx: &mut Ctx, reused: bool, digest: Option<&Digest>) 
     };
     attempt.facts.reused = reused;
     attempt.facts.connect = if reused { Some(Duration::ZERO) } else { took() };
+    if !reused {
+        attempt.connected();
+    }
+    // Of HTTP/2 a connection is shared, and its end is announced (GOAWAY).
+    let own = forward.pool.plan.protocol == Protocol::Http1;
+    attempt.facts.connection = Connection::of(descriptor).filter(|_| own);
+    let Some(connection) = attempt.facts.connection.filter(|_| reused) else { return Ok(()) };
+    let idle = forward.pool.idle().since(connection, gateway.clock.now());
+    attempt.facts.idle = idle;
+    let young = || idle.is_some_and(|idle| attempt.may_reuse(idle));
+    if forward.connections == Connections::Young && !young() {
+        return Err(Error::new_up(TOO_OLD));
+    }
+    Ok(())
 }

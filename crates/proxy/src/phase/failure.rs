@@ -6,13 +6,16 @@ use pingora::http::ResponseHeader;
 use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::{FailToProxy, Session};
 use switchback_core::Outcome;
+use switchback_core::balance::Tried;
 use switchback_core::outcome::{Fault, Sent, refusal};
+use switchback_core::plan::Protocol;
 use switchback_core::retry::{self, Decision, Situation, Stop};
 use switchback_runtime::Gateway;
 use switchback_telemetry::{Failure, Origin};
 
-use crate::ctx::Ctx;
+use crate::ctx::{Connections, Ctx, Forward};
 use crate::error::Circumstances;
+use crate::phase::connect::TOO_OLD;
 use crate::phase::response::RETRY_ON_STATUS;
 use crate::{answer, error};
 
@@ -40,13 +43,21 @@ pub(crate) fn proxying(
     if error.etype == RETRY_ON_STATUS {
         return error;
     }
+    if error.etype == TOO_OLD {
+        // Nothing has failed: the attempt goes on with another connection.
+        error.set_retry(true);
+        return error;
+    }
     let Some(attempt) = ctx.attempt.as_ref() else {
         error.set_retry(false);
         return error;
     };
     let expired = ctx.watch.as_ref().is_some_and(|watch| watch.expired());
     let header_sent = header_sent(session).is_some();
-    let circumstances = Circumstances { expired, header_sent, body_sent: body_sent(session) };
+    let shared =
+        ctx.forward.as_ref().is_some_and(|forward| forward.pool.plan.protocol == Protocol::H2);
+    let body_sent = body_sent(session);
+    let circumstances = Circumstances { expired, header_sent, body_sent, shared };
     let outcome = error::proxying(&error, &attempt.facts, circumstances);
     let detail = match (expired, header_sent) {
         (true, false) => "no header of an answer in time".to_owned(),
@@ -90,18 +101,26 @@ pub(crate) fn decide(
         return Decision::Stop(Stop::Final);
     };
     let sent = outcome.meaning().sent != Sent::No;
-    retry::decide(
+    let decision = retry::decide(
         &target.retry,
         &Situation {
             outcome,
             answer_begun: body_sent(session),
-            repeatable: forward.repeatable,
+            repeatable: forward.request.repeatable,
             body_replayable: !session.as_ref().retry_buffer_truncated(),
             attempts_sent: forward.attempts_sent + u32::from(sent),
             endpoint_left: endpoint_left(ctx, outcome),
+            may_wait: may_wait(forward),
             time_left: forward.deadline.is_none_or(|end| !gateway.clock.until(end).is_zero()),
         },
-    )
+    );
+    // The first retry of what was not sent is free; not where a whole pool was found out of reach.
+    let unsent_retries = forward.unsent_retries + u32::from(forward.request.last_resort);
+    let costs = retry::draws_on_budget(outcome, unsent_retries);
+    if decision == Decision::Retry && costs && !forward.pool.grant_retry() {
+        return Decision::Stop(Stop::Budget);
+    }
+    decision
 }
 
 /// Ends the attempt under way.
@@ -123,13 +142,22 @@ pub(crate) fn end_attempt(
     if let Some(decision) = decision {
         forward.pool.metrics.retry_decided(decision.as_str());
     }
-    if outcome.meaning().sent != Sent::No {
-        forward.attempts_sent += 1;
+    let sent = outcome.meaning().sent != Sent::No;
+    forward.attempts_sent += u32::from(sent);
+    let again = decision == Some(Decision::Retry);
+    forward.unsent_retries += u32::from(again && !sent);
+    if !retry::excludes_endpoint(outcome) {
+        forward.connections = Connections::Fresh;
+        return;
     }
-    if retry::excludes_endpoint(outcome) {
-        forward.tried.insert(endpoint);
-    } else {
-        forward.fresh = true;
+    // What was sent nowhere burdens nobody: it goes on at once.
+    forward.pause = again && sent;
+    forward.sent_retries += u32::from(forward.pause);
+    forward.request.tried.insert(endpoint);
+    if again && !forward.pool.is_any_left(&forward.request.tried) {
+        // It has been everywhere, and waits for somebody to come back.
+        forward.request.tried = Tried::default();
+        forward.rounds += 1;
     }
 }
 
@@ -195,8 +223,22 @@ fn endpoint_left(ctx: &Ctx, outcome: Outcome) -> bool {
     if !retry::excludes_endpoint(outcome) {
         return true;
     }
-    let known = forward.tried.contains(attempt.endpoint());
-    forward.tried.len() + usize::from(!known) < forward.pool.plan.endpoints.len()
+    if forward.rounds > 0 && forward.request.last_resort {
+        // It has been everywhere, has waited in vain, and was tried once more for all that.
+        return false;
+    }
+    let mut tried = forward.request.tried.clone();
+    tried.insert(attempt.endpoint());
+    forward.pool.is_any_left(&tried)
+}
+
+/// How often a request that has been everywhere goes round again, as long as it may wait.
+const ROUNDS: u32 = 8;
+
+/// Whether the request may wait for an endpoint that it has tried to come back.
+fn may_wait(forward: &Forward) -> bool {
+    let queue = &forward.pool.plan.queue;
+    queue.size > 0 && forward.waited < queue.timeout && forward.rounds < ROUNDS
 }
 
 /// The failure of a request that no attempt explains: the client broke it, or we did.

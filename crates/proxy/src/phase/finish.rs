@@ -83,5 +83,7 @@ fn end_last_attempt(error: Option<&Error>, ctx: &mut Ctx) {
 /// was not kept. A limit that the operator set stops it; that nothing was left, or that repeating it
 /// could have done harm, does not.
 fn alternatives(decision: &'static str) -> bool {
-    [Stop::Off, Stop::AttemptsUsedUp].iter().any(|&stop| Decision::Stop(stop).as_str() == decision)
+    [Stop::Off, Stop::AttemptsUsedUp, Stop::Budget]
+        .iter()
+        .any(|&stop| Decision::Stop(stop).as_str() == decision)
 }

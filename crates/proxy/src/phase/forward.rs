@@ -6,9 +6,10 @@ use http::StatusCode;
 use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
 use pingora::http::RequestHeader;
 use pingora_core::{OrErr, Result};
+use switchback_core::plan::Protocol;
 use switchback_runtime::Gateway;
 
-use crate::ctx::Ctx;
+use crate::ctx::{Connections, Ctx};
 use crate::headers::{
     FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REQUEST_ID,
 };
@@ -44,7 +45,12 @@ pub(crate) fn request_header(request: &mut RequestHeader, ctx: &mut Ctx) -> Resu
     }
     let id = HeaderValue::from_bytes(ctx.id.as_bytes());
     request.insert_header(X_REQUEST_ID.clone(), id.or_fail()?)?;
-    let fresh = ctx.forward.as_ref().is_some_and(|forward| forward.fresh);
+    let forward = ctx.forward.as_ref();
+    let fresh = forward.is_some_and(|forward| {
+        let once = forward.connections == Connections::Fresh;
+        // A connection of HTTP/2 has no such field, and is not used up by one request.
+        once && forward.pool.plan.protocol == Protocol::Http1
+    });
     if fresh && !request.headers.contains_key(UPGRADE) {
         request.insert_header(CONNECTION, "close")?;
     }
@@ -69,6 +75,8 @@ pub(crate) fn request_body(gateway: &Gateway, end: bool, ctx: &mut Ctx) {
         return;
     }
     let now = gateway.clock.now();
+    attempt.facts.receiving = false;
+    attempt.facts.awaited_since = Some(now);
     let limit = ctx.target().map(|target| target.request_timeout);
     let (Some(forward), Some(limit)) = (ctx.forward.as_mut(), limit) else { return };
     let deadline = *forward.deadline.get_or_insert(now + limit);

@@ -11,6 +11,7 @@ use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use switchback_core::outcome::refusal;
 use switchback_core::plan::{Action, Target};
+use switchback_core::pool::PickRequest;
 use switchback_core::retry::repeatable;
 use switchback_runtime::{Gateway, random};
 use switchback_telemetry::access::Attempts;
@@ -19,7 +20,7 @@ use ulid::Ulid;
 
 use crate::ctx::{Ctx, Forward};
 use crate::guard::Guarded;
-use crate::{answer, client, headers};
+use crate::{answer, client, hash_key, headers, sticky};
 
 /// How long an idle client is kept, in seconds: longer than the 60 s of the cloud load balancers
 /// in front, because the other way round is a 502 of theirs.
@@ -42,6 +43,7 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     } else {
         connected
     };
+    ctx.over_tls = ctx.from_trusted && headers::came_over_tls(session.req_header());
     ctx.id = request_id(session.req_header(), ctx);
     ctx.watch = session.as_downstream().stream().and_then(Guarded::watch);
     if let Some(watch) = &ctx.watch {
@@ -156,8 +158,14 @@ pub(crate) async fn route(session: &mut Session, ctx: &mut Ctx) -> Result<bool> 
     let pool = generation.pool(target.pool).clone();
     let has_key = header.headers.contains_key(&IDEMPOTENCY_KEY);
     let repeatable = repeatable(&header.method, has_key, &target.retry);
+    let request = PickRequest {
+        repeatable,
+        hash: hash_key::hash(&pool.plan, header, ctx.client),
+        sticky: sticky::endpoint(&pool, header),
+        ..PickRequest::default()
+    };
     let deadline = received.then(|| ctx.began + target.request_timeout);
-    ctx.forward = Some(Forward::new(pool, chosen, deadline, repeatable));
+    ctx.forward = Some(Forward::new(pool, chosen, deadline, request));
     Ok(false)
 }
 

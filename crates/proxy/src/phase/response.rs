@@ -11,7 +11,7 @@ use switchback_runtime::Gateway;
 
 use crate::ctx::Ctx;
 use crate::phase::failure;
-use crate::{error, headers};
+use crate::{error, headers, sticky};
 
 /// The error by which an answer is given up for another attempt.
 pub(crate) const RETRY_ON_STATUS: ErrorType = ErrorType::Custom("answer counts as a failure");
@@ -37,10 +37,13 @@ pub(crate) fn header(
         return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
     }
     let status = answer.status.as_u16();
+    let fails = ctx.target().is_some_and(|target| target.retry.statuses.contains(status));
     if let Some(attempt) = ctx.attempt.as_mut() {
         attempt.answered(status);
+        attempt.facts.keeps_alive = headers::keeps_alive(answer);
+        attempt.facts.retry_after = headers::retry_after(answer, ctx.time).filter(|_| fails);
     }
-    if ctx.target().is_some_and(|target| target.retry.statuses.contains(status)) {
+    if fails {
         let decision = failure::decide(gateway, session, ctx, Outcome::FailureStatus);
         if decision == Decision::Retry {
             failure::end_attempt(ctx, Outcome::FailureStatus, Some(decision), None);
@@ -53,6 +56,7 @@ pub(crate) fn header(
         }
     }
     headers::strip_hop_by_hop(answer);
+    sticky::keep(ctx, answer)?;
     // The client may have a header already, of an answer whose body never came. This one takes its
     // place if its header is the same; Pingora does not send it again.
     if failure::header_sent(session).is_some_and(|begun| !headers::same_answer(begun, answer)) {

@@ -1,48 +1,167 @@
 //! The next attempt: an endpoint, the guard around it, and how Pingora is to connect.
 
+use std::time::Duration;
+
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
+use switchback_core::Outcome;
 use switchback_core::outcome::refusal;
-use switchback_runtime::Gateway;
+use switchback_core::retry::wait_before;
+use switchback_runtime::{Attempt, Begin, Gateway, PoolHandle, random};
+use switchback_telemetry::metrics::Wait;
 use switchback_telemetry::{Failure, Origin};
+use tokio::time::timeout;
 
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Forward};
 use crate::peer::peer;
 
-/// Picks an endpoint and begins an attempt.
-pub(crate) fn endpoint(
+/// Why there is no attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum No {
+    /// Nobody is left to be tried.
+    Endpoint,
+    /// Everybody is full, and stays so for longer than the request may wait.
+    Room,
+    /// The request's time is over.
+    Time,
+    /// The client has gone.
+    Client,
+}
+
+/// Begins an attempt at an endpoint, after what it has to wait for: the backoff, and an endpoint that is
+/// free or back.
+pub(crate) async fn endpoint(
     gateway: &Gateway,
-    session: &Session,
+    session: &mut Session,
     ctx: &mut Ctx,
 ) -> Result<Box<HttpPeer>> {
-    let Some(forward) = ctx.forward.as_ref() else {
-        return Err(unavailable(ctx, 500, refusal::DESTINATION_UNAVAILABLE));
-    };
-    let time_left = forward.deadline.map(|deadline| gateway.clock.until(deadline));
-    if time_left.is_some_and(|left| left.is_zero()) {
-        return Err(unavailable(ctx, 504, refusal::DEADLINE));
+    // An attempt that is under way had a connection which was too old, and gets another one.
+    if ctx.attempt.is_none() {
+        match attempt(gateway, session, ctx).await {
+            Ok(attempt) => ctx.attempt = Some(attempt),
+            Err(no) => return Err(unavailable(ctx, no)),
+        }
     }
-    let Some(attempt) = forward.pool.begin(&forward.tried) else {
-        return Err(unavailable(ctx, 503, refusal::DESTINATION_UNAVAILABLE));
+    let time_left = time_left(gateway, ctx);
+    let (Some(forward), Some(attempt)) = (ctx.forward.as_ref(), ctx.attempt.as_mut()) else {
+        return Err(unavailable(ctx, No::Endpoint));
     };
+    attempt.facts.receiving = forward.deadline.is_none();
     let connect = forward.pool.plan.timeouts.connect;
     let connect = time_left.map_or(connect, |left| connect.min(left));
-    let mut peer = peer(&forward.pool.plan, attempt.address(), forward.fresh, connect);
+    let mut peer = peer(&forward.pool.plan, attempt.address(), forward.connections, connect);
     if session.is_upgrade_req() {
         peer.options.read_timeout = Some(forward.pool.plan.timeouts.tunnel);
     }
-    ctx.attempt = Some(attempt);
     Ok(peer)
 }
 
-fn unavailable(ctx: &mut Ctx, status: u16, reason: &'static str) -> Box<Error> {
-    ctx.status = Some(status);
+async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<Attempt, No> {
+    let time_left = time_left(gateway, ctx);
+    let within = |time: Duration| time_left.map_or(time, |left| time.min(left));
+    let pause = pause(ctx);
+    if !pause.is_zero() {
+        while_there(session, tokio::time::sleep(within(pause))).await?;
+    }
+    let forward = ctx.forward.as_mut().ok_or(No::Endpoint)?;
+    if forward.deadline.is_some_and(|deadline| gateway.clock.until(deadline).is_zero()) {
+        return Err(No::Time);
+    }
+    let first = !std::mem::replace(&mut forward.counted, true);
+    let pool = forward.pool.clone();
+    match pool.begin(&forward.request, first) {
+        Begin::Attempt(attempt) => return Ok(attempt),
+        Begin::Nobody => return Err(No::Endpoint),
+        Begin::Wait => {}
+    }
+    let began = gateway.clock.now();
+    let patience = within(pool.plan.queue.timeout.saturating_sub(forward.waited));
+    let waited = wait(session, &pool, forward, patience).await;
+    forward.waited += gateway.clock.now() - began;
+    if let Some(attempt) = waited? {
+        return Ok(attempt);
+    }
+    // Nobody has come back. Rather than make a failure up, the request goes to one who may be.
+    forward.request.last_resort = true;
+    match pool.begin(&forward.request, false) {
+        Begin::Attempt(attempt) => Ok(attempt),
+        Begin::Nobody => Err(No::Endpoint),
+        Begin::Wait => Err(No::Room),
+    }
+}
+
+/// How long to wait before the next attempt.
+fn pause(ctx: &Ctx) -> Duration {
+    let (Some(forward), Some(target)) = (ctx.forward.as_ref(), ctx.target()) else {
+        return Duration::ZERO;
+    };
+    if !forward.pause {
+        return Duration::ZERO;
+    }
+    random::with(|rng| wait_before(forward.sent_retries, &target.retry, rng))
+}
+
+/// Waits in the pool's queue; `None`: in vain.
+async fn wait(
+    session: &mut Session,
+    pool: &std::sync::Arc<PoolHandle>,
+    forward: &Forward,
+    patience: Duration,
+) -> Result<Option<Attempt>, No> {
+    let result = |result| pool.metrics.wait_ended(result);
+    if patience.is_zero() {
+        return Ok(None);
+    }
+    let Some(mut waiting) = pool.wait(&forward.request) else {
+        result(Wait::Full);
+        return Ok(None);
+    };
+    let granted = while_there(session, timeout(patience, waiting.attempt())).await;
+    let granted = granted.inspect_err(|_| result(Wait::ClientGone))?.ok();
+    let granted = match granted {
+        None => waiting.give_up().await,
+        granted => granted,
+    };
+    result(if granted.is_some() { Wait::Granted } else { Wait::TimedOut });
+    Ok(granted)
+}
+
+/// Waits for something, and stops when the client goes away. Of a request whose body is still to come
+/// that cannot be seen: it would have to be read.
+async fn while_there<T>(session: &mut Session, work: impl Future<Output = T>) -> Result<T, No> {
+    if !session.as_mut().is_body_done() {
+        return Ok(work.await);
+    }
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        // It ends only when the client does: what else it sends is its next request, and kept.
+        _ = session.as_mut().read_body_or_idle(true) => Err(No::Client),
+    }
+}
+
+fn time_left(gateway: &Gateway, ctx: &Ctx) -> Option<Duration> {
+    let deadline = ctx.forward.as_ref()?.deadline?;
+    Some(gateway.clock.until(deadline))
+}
+
+fn unavailable(ctx: &mut Ctx, no: No) -> Box<Error> {
+    let (status, reason, origin) = match no {
+        No::Endpoint => (503, refusal::DESTINATION_UNAVAILABLE, Origin::Gateway),
+        No::Room => (503, refusal::OVERLOADED, Origin::Gateway),
+        No::Time => (504, refusal::DEADLINE, Origin::Gateway),
+        No::Client => (499, Outcome::ClientGone.meaning().reason, Origin::Client),
+    };
+    ctx.status = (no != No::Client).then_some(status);
     ctx.failure = Some(Failure {
         reason,
-        origin: Origin::Gateway,
+        origin,
         decision: None,
         pool: ctx.forward.as_ref().map(|forward| forward.pool.standing()),
     });
+    if no == No::Client {
+        return Error::explain(ErrorType::ConnectionClosed, reason).into_down();
+    }
     Error::explain(ErrorType::HTTPStatus(status), reason).into_in()
 }

@@ -134,10 +134,14 @@ impl Backend {
             // A peer that closes or breaks its connection concerns nobody.
             _ = self.answer(&mut connection) => false,
         };
-        if killed
-            && let Some(cut) = connection.reset()
-            && let (request::POST, Some(id)) = (cut.start.method.as_str(), cut.fields.id)
-        {
+        if !killed {
+            return;
+        }
+        let Some(cut) = connection.reset() else {
+            self.ledger.reset_unread();
+            return;
+        };
+        if let (request::POST, Some(id)) = (cut.start.method.as_str(), cut.fields.id) {
             self.ledger.reached(id);
         }
     }

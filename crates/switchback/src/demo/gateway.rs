@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use switchback_core::plan::{
-    AccessLogPlan, Action, AdminPlan, Balance, DrainPlan, EndpointPlan, HealthPlan, ListenerPlan,
-    Plan, PoolPlan, ProbePlan, RetryPolicy, RoutePlan, StatusSet, Target, Timeouts, Weight,
+    AccessLogPlan, Action, AdminPlan, DrainPlan, EndpointPlan, HealthPlan, ListenerPlan, Plan,
+    PoolPlan, ProbePlan, RetryPolicy, RoutePlan, StatusSet, Target, Timeouts, Weight,
 };
 use switchback_core::route::{HostPattern, PathPattern};
 use switchback_core::{PoolIndex, Status};
@@ -158,8 +158,6 @@ fn plan(
     admin: SocketAddr,
 ) -> Plan {
     let timeouts = Timeouts { first_byte: PATIENCE, ..Timeouts::default() };
-    let endpoint =
-        |address: &SocketAddr| EndpointPlan { address: *address, weight: Weight::ONE, tier: 0 };
     // `/` without its slash: what follows the prefix begins with one.
     let everything = PathPattern::Prefix("".into());
     let target = Target {
@@ -175,14 +173,11 @@ fn plan(
         access_log: AccessLogPlan::Off,
         drain: DrainPlan::default(),
         threads: None,
+        zone: None,
         pools: vec![PoolPlan {
-            name: POOL.into(),
-            endpoints: endpoints.iter().map(endpoint).collect(),
-            balance: Balance::default(),
             health: health(options),
             timeouts,
-            tls: None,
-            host: None,
+            ..PoolPlan::of(POOL, endpoints.iter().copied().map(EndpointPlan::at).collect())
         }],
         routes: vec![RoutePlan {
             name: "*/".into(),

@@ -18,12 +18,29 @@ struct Posts {
     /// How often each was read whole. Zero: some backend had its head when it died.
     read: HashMap<u64, u32>,
     executed_twice: u64,
+    /// Connections that were reset before the head of a request had been read from them.
+    unread: u64,
 }
 
 impl Ledger {
     /// Notes that a backend had the head of this POST.
     pub(super) fn reached(&self, id: u64) {
         self.posts.lock().read.entry(id).or_default();
+    }
+
+    /// Notes that a connection was reset before the head of a request had been read from it. There may
+    /// have been one on the wire.
+    pub(super) fn reset_unread(&self) {
+        self.posts.lock().unread += 1;
+    }
+
+    /// Puts a lost POST, which no backend had, down to a connection that was reset unread; `false` if
+    /// there is none left.
+    pub(super) fn was_on_the_wire(&self) -> bool {
+        let unread = &mut self.posts.lock().unread;
+        let any = *unread > 0;
+        *unread = unread.saturating_sub(1);
+        any
     }
 
     /// Notes that a backend has read this POST whole, and so may have executed it, whatever it

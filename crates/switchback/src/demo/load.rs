@@ -85,7 +85,7 @@ impl Client {
             let began = Instant::now();
             let seen = self.ask(&request).await;
             let took = began.elapsed();
-            tally.note(request.judge(seen, |id| ledger.has(id)), took);
+            tally.note(request.judge(seen, |id| ledger.has(id), || ledger.was_on_the_wire()), took);
         }
     }
 

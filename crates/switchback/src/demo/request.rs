@@ -3,7 +3,8 @@
 //! The promise: a request fails only if nothing else could have been done. With three backends of
 //! which one is at fault, something else can always be done, except for a POST that may have been
 //! executed: repeating it could do harm. Who decides that is the [ledger](super::ledger): a POST that
-//! failed although no backend ever had it should have gone to another.
+//! failed although no backend ever had it should have gone to another, unless it was on the wire to one
+//! that died, which whoever sent it cannot tell from the other.
 
 use super::wire::{ID, Message, RequestLine};
 
@@ -69,8 +70,14 @@ impl Request {
         [head.into_bytes(), body].concat()
     }
 
-    /// Judges what came of it; `had` tells whether any backend had it.
-    pub(super) fn judge(&self, seen: Seen, had: impl FnOnce(u64) -> bool) -> Verdict {
+    /// Judges what came of it; `had` tells whether any backend had it, `lost` whether it may have been on
+    /// the wire to one that died.
+    pub(super) fn judge(
+        &self,
+        seen: Seen,
+        had: impl FnOnce(u64) -> bool,
+        lost: impl FnOnce() -> bool,
+    ) -> Verdict {
         let failure = match seen {
             Seen::Answer { status: 200..=299, .. } => return Verdict::Answered,
             Seen::Mixed => return Verdict::Broken("an answer to another request".to_owned()),
@@ -82,8 +89,9 @@ impl Request {
             Seen::Nothing(why) => why,
         };
         let lost_body = failure.starts_with("400");
+        let reset = failure == "502 connection_terminated";
         match self.method {
-            POST if !lost_body && had(self.id) => Verdict::Necessary,
+            POST if !lost_body && (had(self.id) || reset && lost()) => Verdict::Necessary,
             POST => Verdict::Broken(format!("{failure}, to a POST")),
             _ => Verdict::Broken(failure),
         }
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn only_a_post_that_a_backend_had_may_fail() {
-        let judge = |method, seen, had| Request { id: 7, method }.judge(seen, |_| had);
+        let judge = |method, seen, had| Request { id: 7, method }.judge(seen, |_| had, || true);
         let refused = || answer(502, Some("connection_refused"));
         let broken = |words: &str| Verdict::Broken(words.to_owned());
         for (verdict, expected) in [
@@ -117,6 +125,7 @@ mod tests {
             (judge(POST, answer(201, None), true), Verdict::Answered),
             (judge(POST, refused(), true), Verdict::Necessary),
             (judge(POST, answer(503, None), true), Verdict::Necessary),
+            (judge(POST, answer(502, Some("connection_terminated")), false), Verdict::Necessary),
             (judge(POST, Seen::Nothing("cut off".to_owned()), true), Verdict::Necessary),
             (judge(POST, refused(), false), broken("502 connection_refused, to a POST")),
             (judge("GET", refused(), true), broken("502 connection_refused")),

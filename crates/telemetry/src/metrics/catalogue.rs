@@ -96,6 +96,10 @@ families! {
         "Attempts that ended, by outcome. A request has one, and one more for each retry.";
     Retries: Counter "switchback_retries_total" ["pool", "decision"]
         "What was decided after a failed attempt: retry, or which rule stopped it.";
+    PoolWaiting: Gauge "switchback_pool_waiting" ["pool"]
+        "Requests that wait in a pool's queue for an endpoint that has room or is back.";
+    Waits: Counter "switchback_waits_total" ["pool", "result"]
+        "Requests that waited in a pool's queue, or found it full, by result.";
     EndpointInFlight: Gauge "switchback_endpoint_in_flight" ["pool", "endpoint"]
         "Attempts at an endpoint that have begun and not ended.";
     EndpointStatus: Gauge "switchback_endpoint_status" ["pool", "endpoint", "status"]

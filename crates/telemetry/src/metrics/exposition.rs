@@ -102,6 +102,14 @@ impl<'a> Snapshot<'a> {
                 let mut counts = handle.decisions.iter();
                 counts.try_for_each(|(decision, count)| out.counter([pool, decision], count))
             }),
+            Family::PoolWaiting => {
+                let mut pools = self.pools.iter();
+                pools.try_for_each(|(pool, handle)| out.gauge([pool], handle.waiting()))
+            }
+            Family::Waits => self.pools.iter().try_for_each(|(pool, handle)| {
+                let mut results = handle.waits.iter();
+                results.try_for_each(|(result, count)| out.counter([pool, result], count))
+            }),
             Family::EndpointInFlight => {
                 self.each_endpoint(|labels, handle| out.gauge(labels, handle.in_flight.value()))
             }

@@ -36,7 +36,7 @@ use prometheus_client::registry::Registry;
 pub use catalogue::{MetricInfo, MetricKind, catalogue};
 pub use counters::InFlight;
 pub use endpoint::EndpointMetrics;
-pub use pool::PoolMetrics;
+pub use pool::{PoolMetrics, Wait};
 pub use route::RouteMetrics;
 
 use self::client_errors::ClientErrors;

@@ -6,10 +6,30 @@ use std::time::Duration;
 use super::counters::Row;
 use super::histogram::Histogram;
 
+/// How a request's waiting in its pool's queue ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It got an endpoint.
+    Granted,
+    /// It waited for as long as it may.
+    TimedOut,
+    /// Its client went away.
+    ClientGone,
+    /// It did not get in: as many waited as may.
+    Full,
+}
+
+impl Wait {
+    /// Their names, by position.
+    const NAMES: &[&str] = &["granted", "timed_out", "client_gone", "full"];
+}
+
 /// The handle of one pool.
 #[derive(Debug)]
 pub struct PoolMetrics {
     pub(super) decisions: Row,
+    pub(super) waits: Row,
+    waiting: AtomicU64,
     pub(super) probe_duration: Histogram,
     /// In nanoseconds.
     probe_lag: AtomicU64,
@@ -19,6 +39,8 @@ impl PoolMetrics {
     pub(super) fn new(decisions: &'static [&'static str]) -> Self {
         Self {
             decisions: Row::new(decisions),
+            waits: Row::new(Wait::NAMES),
+            waiting: AtomicU64::new(0),
             probe_duration: Histogram::default(),
             probe_lag: AtomicU64::new(0),
         }
@@ -27,6 +49,20 @@ impl PoolMetrics {
     /// Counts what was decided after a failed attempt.
     pub fn retry_decided(&self, decision: &'static str) {
         self.decisions.add_named(decision);
+    }
+
+    /// Counts a request that waits no longer.
+    pub fn wait_ended(&self, wait: Wait) {
+        self.waits.add(wait as usize);
+    }
+
+    /// Notes how many requests wait.
+    pub fn set_waiting(&self, waiting: usize) {
+        self.waiting.store(waiting as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Notes how long a probe of one of the pool's endpoints took, whatever its result.

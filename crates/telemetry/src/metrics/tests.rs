@@ -135,6 +135,8 @@ fn a_fresh_process_exposes_this() {
             "switchback_requests_in_flight 0",
             "# TYPE switchback_attempts counter",
             "# TYPE switchback_retries counter",
+            "# TYPE switchback_pool_waiting gauge",
+            "# TYPE switchback_waits counter",
             "# TYPE switchback_endpoint_in_flight gauge",
             "# TYPE switchback_endpoint_status gauge",
             "# TYPE switchback_endpoint_status_changes counter",

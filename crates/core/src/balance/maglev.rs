@@ -1,0 +1,137 @@
+//! Consistent hashing with a table: Maglev (Eisenbud et al., "Maglev: A Fast and Reliable Software
+//! Network Load Balancer", NSDI 2016, section 3.4).
+//!
+//! Each endpoint has its own order of the table's slots, made from its address, and in turns each
+//! takes the first of its order that is still free. So all shares are even to one slot, and one
+//! lookup finds the endpoint of a key; a ring is ten times less even and searched. The price:
+//! when an endpoint leaves, some keys of the *others* move too (a few per cent, the fewer the more
+//! slots each has).
+//!
+//! By weight, as in Envoy, an endpoint of half the weight takes every other turn. Turns are kept in
+//! a heap rather than by going round, which with one endpoint of weight 1000 among ten thousand of
+//! weight 1 would go round ninety thousand times.
+//!
+//! A table has at least 100 slots an endpoint, as the paper advises, from few sizes: another size
+//! moves every key, and so only a pool that outgrows its table pays that.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::hash;
+use crate::id::EndpointIndex;
+use crate::plan::Weight;
+
+/// Slots of a table, four bytes each: primes, up to ten endpoints, 81, 655, 10,485 and more.
+const SIZES: [u32; 5] = [1021, 8191, 65_537, 1_048_573, 8_388_593];
+
+/// Slots for each endpoint, at least.
+const SLOTS: usize = 100;
+
+/// What an endpoint of weight 1 waits between two turns, and one of weight *w* a *w*-th of: rounded
+/// by less than 2⁻³⁰, and all turns of the largest table fit in 64 bits.
+const TURN: u64 = 1 << 40;
+
+/// A table of endpoints.
+#[derive(Clone)]
+pub(crate) struct Maglev {
+    slots: Arc<[EndpointIndex]>,
+}
+
+/// An endpoint that fills the table.
+struct Filler {
+    endpoint: EndpointIndex,
+    weight: u64,
+    /// The slot that it looks at next, and how far it goes from there.
+    slot: usize,
+    skip: usize,
+}
+
+impl Maglev {
+    /// The table of these endpoints, whatever their order.
+    pub(crate) fn new(endpoints: &[(EndpointIndex, SocketAddr, Weight)]) -> Self {
+        let size = size_for(endpoints.len());
+        let mut endpoints = endpoints.to_vec();
+        endpoints.sort_by_key(|&(_, address, _)| address);
+        let mut fillers: Vec<Filler> = endpoints
+            .iter()
+            .map(|&(endpoint, address, weight)| Filler::new(endpoint, address, weight, size))
+            .collect();
+        let mut turns: BinaryHeap<Reverse<(u64, usize)>> =
+            (0..fillers.len()).map(|position| Reverse((0, position))).collect();
+        let mut slots = vec![None; size];
+        for _ in 0..size {
+            let Some(Reverse((turn, position))) = turns.pop() else { break };
+            let filler = &mut fillers[position];
+            // As many slots as turns, and each order has them all: there is a free one.
+            while slots[filler.slot].is_some() {
+                filler.slot = (filler.slot + filler.skip) % size;
+            }
+            slots[filler.slot] = Some(filler.endpoint);
+            turns.push(Reverse((turn + TURN / filler.weight, position)));
+        }
+        Self { slots: slots.into_iter().flatten().collect() }
+    }
+
+    /// The endpoints of the slots from where `hash` falls, in an order of the hash's own, once
+    /// through the table. The same may come again, but not twice in a row.
+    pub(crate) fn walk(&self, hash: u64) -> impl Iterator<Item = EndpointIndex> {
+        let size = self.slots.len() as u64;
+        let (first, skip) = match size {
+            0 => (0, 0),
+            // The size is prime, so every skip comes to every slot.
+            _ => (hash % size, 1 + hash / size % (size - 1).max(1)),
+        };
+        let mut slot = first;
+        let mut last = None;
+        (0..size)
+            .map(move |_| {
+                let at = slot;
+                slot = (slot + skip) % size;
+                self.slots[usize::try_from(at).unwrap_or(0)]
+            })
+            .filter(move |&endpoint| last.replace(endpoint) != Some(endpoint))
+    }
+}
+
+impl Filler {
+    fn new(endpoint: EndpointIndex, address: SocketAddr, weight: Weight, size: usize) -> Self {
+        let hash = hash(&name(address));
+        let (offset, skip) = (hash >> 32, hash & u64::from(u32::MAX));
+        let within =
+            |number: u64, bound: usize| usize::try_from(number % bound.max(1) as u64).unwrap_or(0);
+        Self {
+            endpoint,
+            weight: u64::from(weight.value()),
+            slot: within(offset, size),
+            skip: 1 + within(skip, size - 1),
+        }
+    }
+}
+
+/// What an endpoint's order is made from.
+fn name(address: SocketAddr) -> Vec<u8> {
+    let mut name = match address.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    name.extend(address.port().to_be_bytes());
+    name
+}
+
+/// The size of the table for so many endpoints.
+fn size_for(endpoints: usize) -> usize {
+    let enough = |&&size: &&u32| size as usize >= SLOTS * endpoints;
+    let size = SIZES.iter().find(enough).unwrap_or(&SIZES[SIZES.len() - 1]);
+    *size as usize
+}
+
+impl std::fmt::Debug for Maglev {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Maglev").field("slots", &self.slots.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

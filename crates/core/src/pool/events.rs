@@ -1,0 +1,225 @@
+//! What happened at an endpoint, and what follows from it.
+
+use std::time::Duration;
+
+use rand_core::RngCore;
+
+use super::{Effects, End, Event, Picked, Pool, Why, find};
+use crate::id::EndpointIndex;
+use crate::outcome::{Fault, Outcome};
+use crate::outlier::{self, Cause, State, TrialEnd};
+use crate::time::Timestamp;
+
+/// What an attempt says about its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    /// It serves.
+    Good,
+    /// It answers, but with an error of its own.
+    Errored,
+    /// It fails.
+    Bad,
+    /// Nothing.
+    None,
+}
+
+impl End {
+    fn sign(&self) -> Sign {
+        match (self.outcome.meaning().fault, self.outcome) {
+            (Fault::Endpoint, _) => Sign::Bad,
+            (_, Outcome::Completed) if self.errored => Sign::Errored,
+            (_, Outcome::Completed) => Sign::Good,
+            _ => Sign::None,
+        }
+    }
+}
+
+impl Pool {
+    /// The longest time for which an endpoint is left alone at its own wish: one that asks for an hour
+    /// is asked again after a minute, because the wish may come from one page of many.
+    const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+    /// Takes in what happened.
+    pub fn apply(&mut self, event: Event, now: Timestamp, rng: &mut impl RngCore) -> Effects {
+        let mut effects = Effects::default();
+        match event {
+            Event::Connected(picked) => self.connected(picked, now, &mut effects),
+            Event::Ended(picked, end) => self.ended(picked, &end, now, rng, &mut effects),
+            Event::Probed { endpoint, pass } => self.probed(endpoint, pass, now, &mut effects),
+        }
+        self.serve_waiting(now, rng, &mut effects);
+        effects
+    }
+
+    fn connected(&mut self, picked: Picked, now: Timestamp, effects: &mut Effects) {
+        let it = &mut self.endpoints[picked.endpoint.at()];
+        if it.reach.is_open() {
+            return;
+        }
+        it.reach = Default::default();
+        self.settle(picked.endpoint, Why::Time, now, effects);
+    }
+
+    fn ended(
+        &mut self,
+        picked: Picked,
+        end: &End,
+        now: Timestamp,
+        rng: &mut impl RngCore,
+        effects: &mut Effects,
+    ) {
+        let Picked { endpoint, .. } = picked;
+        let sign = end.sign();
+        let it = &mut self.endpoints[endpoint.at()];
+        debug_assert!(it.in_flight > 0, "{endpoint:?} ended more than it began");
+        let was_full = !it.has_room();
+        it.in_flight = it.in_flight.saturating_sub(1);
+        if let Some(at) = it.step.and_then(|step| find(&self.steps, step).ok()) {
+            let place = &mut self.steps[at];
+            place.in_flight = place.in_flight.saturating_sub(1);
+        }
+        self.learn(endpoint, end, sign, now);
+
+        let ordinary = sign == Sign::Good && !picked.trial && !picked.knock;
+        if ordinary && self.endpoints[endpoint.at()].is_at_ease() {
+            if was_full {
+                self.place(endpoint);
+            }
+            return;
+        }
+        self.reached(picked, end, now);
+        if end.outcome.is_unreachable() {
+            effects.probe_now = Some(endpoint);
+        }
+        let why = self.judge(picked, end, sign, now, rng);
+        self.settle(endpoint, why, now, effects);
+    }
+
+    /// What the attempt tells about the endpoint's pace and habits.
+    fn learn(&mut self, endpoint: EndpointIndex, end: &End, sign: Sign, now: Timestamp) {
+        let it = &mut self.endpoints[endpoint.at()];
+        if let Some(keeps_alive) = end.keeps_alive {
+            it.keepalive.hinted(keeps_alive);
+        }
+        match (end.idle, end.outcome) {
+            (Some(idle), Outcome::DeadBeforeRequest | Outcome::StaleConnection) => {
+                it.keepalive.closed_at(idle, now);
+            }
+            (Some(idle), Outcome::Completed) => it.keepalive.reused(idle, now),
+            _ => {}
+        }
+        let typical = self.typical;
+        match (sign, end.waited) {
+            (Sign::Good, Some(waited)) => {
+                it.latency.observe(waited, typical, now);
+                self.typical.observe(waited, now);
+            }
+            (Sign::Errored | Sign::Bad, waited) => {
+                it.latency.failed(waited.unwrap_or_default(), typical, now);
+            }
+            // Who leaves has waited at least so long.
+            (Sign::None, Some(waited)) => {
+                let known = it.latency.average(now).unwrap_or(0.0);
+                if waited.as_nanos() as f64 > known {
+                    it.latency.observe(waited, typical, now);
+                }
+            }
+            (Sign::Good | Sign::None, None) => {}
+        }
+        if it.ejection.state() == State::In {
+            match sign {
+                Sign::Good => it.record.observe(true, &mut self.window, now),
+                Sign::Bad => it.record.observe(false, &mut self.window, now),
+                Sign::Errored => it.record.errored(&mut self.window, now),
+                Sign::None => {}
+            }
+        }
+    }
+
+    /// Whether the endpoint can be reached, as far as the attempt tells.
+    fn reached(&mut self, picked: Picked, end: &End, now: Timestamp) {
+        let it = &mut self.endpoints[picked.endpoint.at()];
+        it.reach = match end.outcome {
+            outcome if outcome.is_unreachable() => it.reach.failed(picked.knock, now),
+            Outcome::ClientGone | Outcome::Abandoned | Outcome::LocalResources if picked.knock => {
+                it.reach.unknown()
+            }
+            _ if picked.knock => Default::default(),
+            _ => it.reach,
+        };
+    }
+
+    /// Whether live traffic keeps the endpoint out from now on, or lets it in again.
+    fn judge(
+        &mut self,
+        picked: Picked,
+        end: &End,
+        sign: Sign,
+        now: Timestamp,
+        rng: &mut impl RngCore,
+    ) -> Why {
+        let plan = &self.plan.ejection;
+        let it = &mut self.endpoints[picked.endpoint.at()];
+        let was_in = it.ejection.state() == State::In;
+        if let Some(wish) = end.retry_after {
+            it.ejection.defer(now + wish.min(Self::LONGEST_RETRY_AFTER), now);
+            return Why::Traffic(Cause::RetryAfter);
+        }
+        if !plan.enabled {
+            return Why::Time;
+        }
+        let trial_end = match sign {
+            Sign::Good => TrialEnd::Passed,
+            Sign::Errored | Sign::Bad => TrialEnd::Failed,
+            Sign::None => TrialEnd::Neutral,
+        };
+        it.ejection.attempt_ended(trial_end, picked.began, plan, now, rng);
+        if !was_in || trial_end != TrialEnd::Failed {
+            return it.ejection.cause().map_or(Why::Trusted, Why::Traffic);
+        }
+        let verdict = if end.outcome.is_unreachable() {
+            Some(Cause::Connection)
+        } else {
+            it.record.verdict(plan, &self.window, now)
+        };
+        let Some(cause) = verdict else { return Why::Time };
+        // A probe within a moment confirms that an endpoint is out of reach, or ends its ejection; it
+        // is not traffic alone that speaks against it.
+        let confirmed = cause == Cause::Connection && self.plan.health.is_some();
+        let limit = outlier::allowance(plan, self.enabled());
+        if confirmed && self.enabled() > 1 || self.ejected_by_traffic() < limit {
+            let it = &mut self.endpoints[picked.endpoint.at()];
+            it.ejection.eject(cause, plan, now, rng);
+            it.record.withdraw(&mut self.window);
+        }
+        Why::Traffic(cause)
+    }
+
+    /// How many endpoints traffic alone keeps out.
+    fn ejected_by_traffic(&self) -> usize {
+        let counts = |cause| match cause {
+            Cause::Connection => self.plan.health.is_none(),
+            Cause::Consecutive | Cause::SuccessRate => true,
+            Cause::RetryAfter => false,
+        };
+        self.endpoints.iter().filter_map(|it| it.ejection.cause()).filter(|&it| counts(it)).count()
+    }
+
+    fn probed(
+        &mut self,
+        endpoint: EndpointIndex,
+        pass: bool,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let Some(health) = &self.plan.health else { return };
+        let it = &mut self.endpoints[endpoint.at()];
+        it.probes.observe(pass, health.rise, health.fall);
+        if pass {
+            it.reach = it.reach.promising();
+            it.ejection.probe_passed(now);
+        }
+        effects.probe_soon = it.probes.turning();
+        self.settle(endpoint, Why::Probe, now, effects);
+    }
+}

@@ -1,0 +1,87 @@
+//! Requests that wait until an endpoint has room for them, or is back.
+//!
+//! First come, first served: whoever becomes free is given to the first who can use it, under the same
+//! lock that frees it, so nobody who comes later gets in between. What a waiting request cannot use
+//! (it was there before), the next ones may. How long each waits is the caller's to see to.
+
+use std::collections::VecDeque;
+
+use rand_core::RngCore;
+
+use super::{Effects, Pick, PickRequest, Picked, Pool};
+use crate::time::Timestamp;
+
+/// A request's place in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WaiterId(u64);
+
+/// A request whose waiting is over: its attempt has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// Who.
+    pub waiter: WaiterId,
+    /// What it got.
+    pub picked: Picked,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiter {
+    id: WaiterId,
+    request: PickRequest,
+}
+
+impl Pool {
+    /// How many in a row may be passed over because they cannot use what has become free: a bound on
+    /// the work of one event. They are all asked again at the next.
+    const PASSED_OVER: usize = 32;
+
+    /// Puts a request in line for which [`Pool::pick`] found nobody now; `None`: the line is full.
+    pub fn wait(&mut self, request: &PickRequest) -> Option<WaiterId> {
+        let size = usize::try_from(self.plan.queue.size).unwrap_or(usize::MAX);
+        if self.waiting.len() >= size {
+            return None;
+        }
+        self.waiters += 1;
+        let id = WaiterId(self.waiters);
+        self.waiting.push_back(Waiter { id, request: request.clone() });
+        // Since the pick found nobody somebody may have become free; the next tick looks.
+        self.stirred = true;
+        Some(id)
+    }
+
+    /// Takes a request out of the line; `false`: it is not there any more, because its waiting was
+    /// over.
+    pub fn leave(&mut self, waiter: WaiterId) -> bool {
+        // They stand in the order of their numbers.
+        let at = self.waiting.binary_search_by_key(&waiter, |waiting| waiting.id);
+        at.is_ok_and(|at| self.waiting.remove(at).is_some())
+    }
+
+    /// Gives the waiting what has become free.
+    pub(super) fn serve_waiting(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl RngCore,
+        effects: &mut Effects,
+    ) {
+        if !std::mem::take(&mut self.stirred) || self.waiting.is_empty() {
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut passed_over = VecDeque::new();
+        while passed_over.len() < Self::PASSED_OVER
+            && let Some(first) = waiting.pop_front()
+        {
+            match self.pick(&first.request, now, rng) {
+                Pick::Endpoint(picked) => {
+                    effects.granted.push(Granted { waiter: first.id, picked });
+                }
+                Pick::Wait | Pick::Nobody => passed_over.push_back(first),
+            }
+        }
+        while let Some(last) = passed_over.pop_back() {
+            waiting.push_front(last);
+        }
+        self.waiting = waiting;
+    }
+}

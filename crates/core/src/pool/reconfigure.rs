@@ -1,0 +1,102 @@
+//! A new configuration for a running pool: what is known of an endpoint stays with its address.
+//!
+//! Endpoints keep their index for as long as they are named, and beyond that until their last attempt
+//! has ended; then another may take the place. Nothing is marked healthy by a new configuration, and
+//! nothing is forgotten.
+
+use std::collections::HashMap;
+
+use super::{Effects, Pool, Why};
+use crate::balance::HashTable;
+use crate::endpoint::Endpoint;
+use crate::health::Probes;
+use crate::id::EndpointIndex;
+use crate::outlier::{Record, Window};
+use crate::plan::PoolPlan;
+use crate::time::Timestamp;
+
+impl Pool {
+    /// Takes a new configuration over; tells the index of each of its endpoints, in its order.
+    pub fn reconfigure(
+        &mut self,
+        plan: &PoolPlan,
+        now: Timestamp,
+    ) -> (Vec<EndpointIndex>, Effects) {
+        let mut effects = Effects::default();
+        if plan.ejection.window != self.plan.ejection.window {
+            self.window = Window::of(&plan.ejection);
+            for it in &mut self.endpoints {
+                it.record = Record::of(&plan.ejection);
+            }
+        }
+        let probed_before = self.plan.health.is_some();
+        let probed = plan.health.is_some();
+        self.plan = plan.clone();
+
+        let mut known: HashMap<_, _> = (0..)
+            .map(EndpointIndex)
+            .zip(&self.endpoints)
+            .filter(|(_, it)| !it.gone)
+            .map(|(index, it)| (it.plan.address, index))
+            .collect();
+        let mut indices = Vec::with_capacity(plan.endpoints.len());
+        for endpoint in &plan.endpoints {
+            let room = plan.room(endpoint);
+            let index = if let Some(index) = known.remove(&endpoint.address) {
+                // The step that it leaves is found by the weight with which it entered.
+                self.withdraw(index);
+                let it = &mut self.endpoints[index.at()];
+                (it.plan, it.room) = (endpoint.clone(), room);
+                if probed != probed_before {
+                    it.probes = Probes::new(probed);
+                }
+                index
+            } else {
+                let mut new = Endpoint::new(endpoint.clone(), room, &plan.ejection, now);
+                new.probes = Probes::new(probed);
+                self.admit(new)
+            };
+            indices.push(index);
+        }
+        for index in known.into_values() {
+            self.endpoints[index.at()].gone = true;
+        }
+        self.near = near(plan);
+        let places = indices.iter().copied().zip(&plan.endpoints);
+        let places: Vec<_> = places.map(|(index, it)| (index, it.address, it.weight)).collect();
+        self.table = HashTable::new(plan.balance, &places);
+        for index in (0..).map(EndpointIndex).take(self.endpoints.len()) {
+            self.settle(index, Why::Configuration, now, &mut effects);
+        }
+        (indices, effects)
+    }
+
+    /// A place for a new endpoint: that of one which is gone, or a new one.
+    fn admit(&mut self, new: Endpoint) -> EndpointIndex {
+        let free = self.endpoints.iter().position(|it| it.gone && it.in_flight == 0);
+        let at = free.unwrap_or(self.endpoints.len());
+        if at == self.endpoints.len() {
+            self.counts[new.status().position()] += 1;
+            self.endpoints.push(new);
+        } else {
+            self.endpoints[at] = new;
+        }
+        EndpointIndex(u32::try_from(at).unwrap_or(u32::MAX))
+    }
+}
+
+/// What the endpoints that are not far weigh together, by tier; nothing where none is far.
+fn near(plan: &PoolPlan) -> Vec<(u8, i64)> {
+    let mut near: Vec<(u8, i64)> = Vec::new();
+    if plan.endpoints.iter().all(|endpoint| !endpoint.far) {
+        return near;
+    }
+    for endpoint in plan.endpoints.iter().filter(|endpoint| !endpoint.far) {
+        let weight = i64::from(endpoint.weight.value());
+        match near.iter_mut().find(|(tier, _)| *tier == endpoint.tier) {
+            Some((_, sum)) => *sum += weight,
+            None => near.push((endpoint.tier, weight)),
+        }
+    }
+    near
+}
