@@ -22,7 +22,7 @@ fn builder(backends: &[Backend]) -> GatewayBuilder {
 
 async fn status_of(gateway: &Gateway, backend: &Backend) -> String {
     let endpoint = backend.addr().to_string();
-    for status in ["healthy", "pending", "failing"] {
+    for status in ["healthy", "pending", "probation", "ejected", "failing"] {
         let labels = [("endpoint", endpoint.as_str()), ("status", status)];
         if gateway.metric("switchback_endpoint_status", &labels).await == 1.0 {
             return status.to_owned();
@@ -55,6 +55,32 @@ async fn who_fails_its_probes_gets_no_traffic_until_it_passes_again() {
     assert!(log.contains("answered 500, expected 200-299 (2 of 3 healthy)"), "{log}");
     assert!(log.contains("no answer within 80ms") || log.contains("no answer in time"), "{log}");
     assert!(log.contains("failing → healthy"), "{log}");
+}
+
+#[tokio::test]
+async fn a_refused_request_has_the_endpoint_probed_at_once() {
+    let backends = Backend::start_many(2).await;
+    let health = "health: { http: { path: /healthz }, interval: 1h, fast_interval: 100ms }";
+    let gateway = builder(&backends)
+        .pool_yaml(health)
+        .pool_yaml("balance: round_robin")
+        .start(binary())
+        .await;
+    becomes(&gateway, &backends[0], "healthy").await;
+    becomes(&gateway, &backends[1], "healthy").await;
+    backends[0].set(Behavior::RefuseConnections);
+    let before = backends[0].health_requests();
+    for _ in 0..2 {
+        assert_eq!(gateway.get("/").await.expect("an answer").status, 200);
+    }
+    let refused = Instant::now();
+    backends[0].set(Behavior::ok());
+    eventually(SOON, "a probe", async || backends[0].health_requests() > before).await;
+    // The first may still have been refused.
+    assert!(refused.elapsed() < Duration::from_millis(350), "{:?}", refused.elapsed());
+    becomes(&gateway, &backends[0], "healthy").await;
+    let log = gateway.stderr();
+    assert!(log.contains("healthy → ejected") && log.contains("ejected → healthy"), "{log}");
 }
 
 #[tokio::test]

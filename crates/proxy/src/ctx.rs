@@ -153,6 +153,7 @@ impl Ctx {
     pub(crate) fn log(&mut self) {
         let Some(mut record) = self.record.take() else { return };
         record.duration = self.gateway.clock.now() - self.began;
+        record.queued = self.forward.as_ref().map_or(Duration::ZERO, |forward| forward.waited);
         record.route = self.route.map(|route| self.generation.route(route).plan.name.clone());
         record.pool = self.forward.as_ref().map(|forward| forward.pool.plan.name.clone());
         record.attempts = std::mem::take(&mut self.attempts);

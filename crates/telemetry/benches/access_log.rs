@@ -27,6 +27,7 @@ fn record() -> AccessRecord {
         bytes_in: 0,
         bytes_out: 5_120,
         duration: Duration::from_micros(38_123),
+        queued: Duration::ZERO,
         route: Some("shop.example.com/api/".into()),
         pool: Some("api".into()),
         protocol: "h2",

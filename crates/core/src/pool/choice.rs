@@ -14,6 +14,9 @@ use crate::time::Timestamp;
 impl Pool {
     /// How often another is drawn instead of one that warms up and is to be spared.
     const REDRAWS: usize = 3;
+    /// So many in flight are no overload, whatever the average: where little is going on, two requests
+    /// with the same key would else part.
+    const FEW: u32 = 4;
     /// How much more than its share the gateway's own zone is asked to bear before
     /// requests go to others: Envoy's overprovisioning factor.
     const OVERPROVISIONING: f64 = 1.4;
@@ -151,7 +154,8 @@ impl Pool {
                 });
                 let overloaded = |endpoint: EndpointIndex| {
                     let (in_flight, weight) = load(endpoint);
-                    bound.is_some_and(|bound| bound.overloads(in_flight, weight))
+                    in_flight >= Self::FEW
+                        && bound.is_some_and(|bound| bound.overloads(in_flight, weight))
                 };
                 balance::by_hash(table, hash, candidates, fits, overloaded)
             }

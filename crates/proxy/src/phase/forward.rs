@@ -45,14 +45,15 @@ pub(crate) fn request_header(request: &mut RequestHeader, ctx: &mut Ctx) -> Resu
     }
     let id = HeaderValue::from_bytes(ctx.id.as_bytes());
     request.insert_header(X_REQUEST_ID.clone(), id.or_fail()?)?;
-    let forward = ctx.forward.as_ref();
-    let fresh = forward.is_some_and(|forward| {
-        let once = forward.connections == Connections::Fresh;
-        // A connection of HTTP/2 has no such field, and is not used up by one request.
-        once && forward.pool.plan.protocol == Protocol::Http1
-    });
-    if fresh && !request.headers.contains_key(UPGRADE) {
-        request.insert_header(CONNECTION, "close")?;
+    // A connection of HTTP/2 has no such field; that of an upgrade is the client's.
+    let own = ctx.forward.as_ref().filter(|it| it.pool.plan.protocol == Protocol::Http1);
+    if let Some(forward) = own.filter(|_| !request.headers.contains_key(UPGRADE)) {
+        if forward.connections == Connections::Fresh {
+            request.insert_header(CONNECTION, "close")?;
+        } else if ctx.attempt.as_ref().is_some_and(|attempt| !attempt.facts.reused) {
+            // Asked for it, Apache httpd tells how long it keeps the connection. Once is enough.
+            request.insert_header(CONNECTION, "keep-alive")?;
+        }
     }
     Ok(())
 }

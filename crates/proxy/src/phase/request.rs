@@ -108,6 +108,7 @@ fn record(header: &RequestHeader, ctx: &Ctx) -> AccessRecord {
         bytes_in: 0,
         bytes_out: 0,
         duration: Duration::ZERO,
+        queued: Duration::ZERO,
         route: None,
         pool: None,
         protocol: match header.version {

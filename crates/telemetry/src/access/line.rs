@@ -47,6 +47,10 @@ impl Formatter {
         push_u64(out, record.bytes_out);
         out.extend_from_slice(b",\"duration_ms\":");
         push_millis(out, record.duration);
+        if !record.queued.is_zero() {
+            out.extend_from_slice(b",\"queued_ms\":");
+            push_millis(out, record.queued);
+        }
         push_name(out, "route", record.route.as_deref());
         push_name(out, "pool", record.pool.as_deref());
         push_name(out, "protocol", Some(record.protocol));

@@ -40,6 +40,8 @@ pub struct AccessRecord {
     pub bytes_out: u64,
     /// From the request's first byte to the end of the response.
     pub duration: Duration,
+    /// How long it waited in its pool's queue; zero, and not written, if it did not.
+    pub queued: Duration,
     /// The route's name; none if no route matched.
     pub route: Option<Arc<str>>,
     /// The pool's name; none if the request needed none.

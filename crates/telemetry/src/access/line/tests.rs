@@ -55,6 +55,7 @@ fn record() -> AccessRecord {
         bytes_in: 0,
         bytes_out: 512,
         duration: Duration::from_micros(38_100),
+        queued: Duration::ZERO,
         route: Some("shop.example.com/api/".into()),
         pool: Some("api".into()),
         protocol: "h2",
@@ -148,6 +149,7 @@ proptest! {
         sent.status = status;
         sent.bytes_out = bytes;
         sent.duration = Duration::from_nanos(nanos);
+        sent.queued = Duration::from_nanos(nanos / 2);
         sent.client = client;
         sent.attempts[0].endpoint = endpoint;
         sent.attempts[0].detail = Some(Text::from(detail.as_str()));
@@ -162,6 +164,7 @@ proptest! {
         );
         prop_assert_eq!(read["method"].as_str().unwrap(), method);
         prop_assert_eq!(read["bytes_out"].as_u64(), Some(bytes));
+        prop_assert_eq!(read.get("queued_ms").is_some(), nanos > 1);
         prop_assert_eq!(read["client"].as_str().unwrap(), client.to_string());
         prop_assert_eq!(read["attempts"][0]["endpoint"].as_str().unwrap(), endpoint.to_string());
         prop_assert_eq!(read["attempts"][0]["detail"].as_str().unwrap(), detail);

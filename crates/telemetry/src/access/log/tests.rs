@@ -19,6 +19,7 @@ fn record(path: &str) -> Box<AccessRecord> {
         bytes_in: 0,
         bytes_out: 0,
         duration: Duration::ZERO,
+        queued: Duration::ZERO,
         route: None,
         pool: None,
         protocol: "HTTP/1.1",
