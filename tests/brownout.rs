@@ -60,7 +60,7 @@ async fn nobody_fails_where_only_requests_in_flight_are_known() {
     assert!(report.p50 < SLOW, "{report}");
 }
 
-/// A key of the finished gateway.
+/// What is to be shown.
 #[tokio::test]
 async fn the_p99_is_that_of_the_good_ones() {
     let (report, p99_of_good) = brownout("peak_ewma").await;

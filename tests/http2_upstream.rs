@@ -3,7 +3,7 @@
 //! another one. Every other end of a stream may come after the work was done.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use switchback_testkit::{Gateway, H2Backend, H2Behavior, Load, Report, eventually};
 
@@ -22,7 +22,7 @@ const MIX: [(&str, usize); 7] = [
     ("POST", 40_000),
 ];
 
-/// Key of the finished gateway: HTTP/2 with prior knowledge.
+/// HTTP/2 with prior knowledge.
 async fn gateway(backends: &[H2Backend]) -> Gateway {
     let addresses: Vec<_> = backends.iter().map(H2Backend::addr).collect();
     Gateway::builder()
@@ -151,4 +151,44 @@ async fn what_was_read_and_not_answered_is_not_repeated_for_a_post() {
 #[tokio::test]
 async fn an_answer_that_says_unavailable_is_like_any_other() {
     rescued(H2Behavior::Answer(503), Sent::Maybe).await;
+}
+
+#[tokio::test]
+async fn one_that_hangs_is_given_up_within_the_limits_with_and_without_a_body() {
+    let backends = [H2Backend::with(H2Behavior::Hang).await];
+    let gateway = gateway(&backends).await;
+    for method in ["GET", "POST"] {
+        let began = Instant::now();
+        let mut client = gateway.client().await;
+        let body = if method == "GET" { &b""[..] } else { b"x" };
+        let answer = client.request(method, "/", &[], body).await.expect("an answer");
+        assert_eq!(answer.status, 504);
+        assert!(began.elapsed() < Duration::from_secs(3), "{method}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn one_that_resets_each_stream_is_left_alone_though_its_connection_lives() {
+    let backends = three(H2Behavior::Reset(2)).await;
+    let gateway = gateway(&backends).await;
+    let load = Load::new(gateway.addr()).clients(6).count(1_000).mix(&[("POST", 100)]);
+    let report = load.run().await;
+    assert!((1..30).contains(&report.failures.len()), "{report}");
+    let stale = [("outcome", "stale_connection")];
+    assert_eq!(gateway.metric("switchback_attempts_total", &stale).await, 0.0);
+}
+
+#[tokio::test]
+async fn where_all_refuse_their_streams_the_budget_bounds_what_they_see() {
+    let mut backends = three(H2Behavior::Refuse).await;
+    for backend in &mut backends {
+        backend.set(H2Behavior::Refuse);
+    }
+    let gateway = gateway(&backends).await;
+    let began = Instant::now();
+    let report = Load::new(gateway.addr()).clients(12).count(1_000).run().await;
+    let seen: u64 = backends.iter().map(H2Backend::requests).sum();
+    let window = 10.0 + began.elapsed().as_secs_f64();
+    let allowed = 1.2 * 1_000.0 + 10.0 * window;
+    assert!(seen as f64 <= allowed, "{seen} of {allowed}: {report}");
 }

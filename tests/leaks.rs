@@ -47,7 +47,7 @@ fn any_fault() -> Behavior {
 /// Gauges that count what is under way or waits, whatever they are called; the reading of them is not
 /// among them.
 fn under_way(metrics: &Metrics) -> Vec<String> {
-    let counts = |name: &str| name.ends_with("_in_flight") || name.ends_with("_queued");
+    let counts = |name: &str| name.ends_with("_in_flight") || name.ends_with("_waiting");
     let samples = metrics.samples.iter().filter(|s| counts(&s.name) && s.value != 0.0);
     samples.map(|sample| format!("{} {:?}: {}", sample.name, sample.labels, sample.value)).collect()
 }
@@ -125,7 +125,7 @@ async fn nothing_is_in_flight_after_any_mixture_of_faults() {
     mixture("").await;
 }
 
-/// Keys of the finished gateway: so few places that requests wait, leave while they wait, and are turned
+/// So few places that requests wait, leave while they wait, and are turned
 /// away.
 #[tokio::test]
 async fn nothing_waits_after_any_mixture_of_faults_in_a_short_queue() {

@@ -34,7 +34,7 @@ fn builder(backends: &[Backend]) -> GatewayBuilder {
         .pool_yaml("health: { http: { path: /healthz }, interval: 1s, timeout: 500ms }")
 }
 
-/// Keys of the finished gateway: it knows what an endpoint can do at once, and lets the rest wait.
+/// It knows what an endpoint can do at once, and lets the rest wait.
 fn with_limits(builder: GatewayBuilder) -> GatewayBuilder {
     builder
         .pool_yaml("balance: peak_ewma")

@@ -48,6 +48,8 @@ pub enum Outcome {
     BodyIncomplete,
     /// The client has the header of an answer whose body never came, and this one's is another.
     AnswerDiffers,
+    /// The request's time ended too soon after the attempt's begin to say anything of the endpoint.
+    OutOfTime,
     /// The client went away, or broke its own request.
     ClientGone,
     /// The gateway gave the attempt up: it was dropped without another outcome.
@@ -98,7 +100,7 @@ pub struct Meaning {
 
 impl Outcome {
     /// Every outcome, in the order of the table.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::ConnectionRefused,
         Self::ConnectTimeout,
         Self::Unroutable,
@@ -118,6 +120,7 @@ impl Outcome {
         Self::BodyNotBegun,
         Self::BodyIncomplete,
         Self::AnswerDiffers,
+        Self::OutOfTime,
         Self::ClientGone,
         Self::Abandoned,
         Self::Completed,
@@ -165,6 +168,7 @@ impl Outcome {
             Self::BodyNotBegun => row(Yes, Endpoint, true, None, "http_response_incomplete"),
             Self::BodyIncomplete => row(Yes, Endpoint, false, None, "http_response_incomplete"),
             Self::AnswerDiffers => row(Yes, Nobody, false, None, "http_response_incomplete"),
+            Self::OutOfTime => row(Maybe, Nobody, false, Some(504), "http_response_timeout"),
             Self::ClientGone => row(Maybe, Client, false, None, "client_gone"),
             Self::Abandoned => row(Maybe, Gateway, false, Some(500), "proxy_internal_error"),
             Self::Completed => row(Yes, Nobody, false, None, "completed"),
@@ -219,6 +223,7 @@ impl Outcome {
             Self::BodyNotBegun => "body_not_begun",
             Self::BodyIncomplete => "http_response_incomplete",
             Self::AnswerDiffers => "answer_differs",
+            Self::OutOfTime => "out_of_time",
             Self::ClientGone => "client_gone",
             Self::Abandoned => "abandoned",
             Self::Completed => "completed",

@@ -16,8 +16,7 @@ mod invariants;
 mod queue;
 mod reconfigure;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rand_core::RngCore;
@@ -54,14 +53,16 @@ pub struct Pool {
     /// What the pool takes to answer.
     typical: Typical,
     budget: Budget,
-    /// Who is on probation.
-    probation: Vec<EndpointIndex>,
-    /// When time may change something about an endpoint. An entry may have been overtaken by events.
-    timers: BinaryHeap<Reverse<(Timestamp, EndpointIndex)>>,
+    /// Who is on probation; whoever was asked for longest stands first.
+    probation: VecDeque<EndpointIndex>,
+    /// When time may change something about an endpoint: one entry for each at most.
+    timers: BTreeSet<(Timestamp, EndpointIndex)>,
     waiting: VecDeque<queue::Waiter>,
     waiters: u64,
     /// Whether an endpoint has become a candidate since the waiting were last asked.
     stirred: bool,
+    /// How many of them have been asked since.
+    asked: usize,
 }
 
 /// Those who can be picked at one step.
@@ -76,7 +77,7 @@ struct Candidacy {
 /// What a pick must know of a request.
 #[derive(Clone, Debug, Default)]
 pub struct PickRequest {
-    /// Where it has been, and so never goes again.
+    /// Where it has been, and so does not go again.
     pub tried: Tried,
     /// Whether it could go elsewhere if this attempt fails after something was sent.
     pub repeatable: bool,
@@ -115,8 +116,10 @@ pub struct Picked {
 /// Something that happened to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
-    /// An attempt has a new connection.
+    /// An attempt has got through to its endpoint.
     Connected(Picked),
+    /// An attempt has a connection from before: it tells nothing of whether new ones can be made.
+    Reused(Picked),
     /// An attempt has ended.
     Ended(Picked, End),
     /// A probe has a result.
@@ -150,6 +153,11 @@ impl Picked {
     /// Whether an endpoint on probation is judged by it.
     pub fn is_trial(&self) -> bool {
         self.trial
+    }
+
+    /// Whether it is the one that knocks at an endpoint out of reach.
+    pub fn is_knock(&self) -> bool {
+        self.knock
     }
 }
 
@@ -225,11 +233,12 @@ impl Pool {
             counts: [0; Status::ALL.len()],
             typical: Typical::default(),
             budget: Budget::default(),
-            probation: Vec::new(),
-            timers: BinaryHeap::new(),
+            probation: VecDeque::new(),
+            timers: BTreeSet::new(),
             waiting: VecDeque::new(),
             waiters: 0,
             stirred: false,
+            asked: 0,
         };
         // Nothing can have changed, and nobody waits.
         let (_places, _effects) = pool.reconfigure(plan, now);
@@ -278,18 +287,18 @@ impl Pool {
 
     /// When [`Self::tick`] may have something to do; `None`: not before something happens.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// Takes in what time has changed: ejections that are over, endpoints that may be tried again.
     pub fn tick(&mut self, now: Timestamp, rng: &mut impl RngCore) -> Effects {
         let mut effects = Effects::default();
-        while let Some(&Reverse((at, endpoint))) = self.timers.peek()
+        while let Some(&(at, endpoint)) = self.timers.first()
             && at <= now
         {
-            self.timers.pop();
+            self.timers.pop_first();
             let it = &mut self.endpoints[endpoint.at()];
-            it.timer = it.timer.filter(|&timer| timer > at);
+            it.timer = None;
             it.reach = it.reach.advance(now);
             it.ejection.advance(now);
             self.settle(endpoint, Why::Time, now, &mut effects);
@@ -368,15 +377,16 @@ impl Pool {
                 self.probation.retain(|&other| other != endpoint);
             }
             if to == Status::Probation {
-                self.probation.push(endpoint);
+                self.probation.push_back(endpoint);
             }
             self.warm_up(endpoint, now);
         }
         let it = &mut self.endpoints[endpoint.at()];
         let next = [it.reach.next_change(), it.ejection.next_change()].into_iter().flatten().min();
-        if let Some(at) = next.filter(|&at| it.timer.is_none_or(|timer| at < timer)) {
-            it.timer = Some(at);
-            self.timers.push(Reverse((at, endpoint)));
+        let before = std::mem::replace(&mut it.timer, next);
+        if before != next {
+            before.map(|at| self.timers.remove(&(at, endpoint)));
+            next.map(|at| self.timers.insert((at, endpoint)));
         }
         self.place(endpoint);
     }
@@ -419,7 +429,7 @@ impl Pool {
         });
         self.steps[at].candidates.insert(endpoint, it.plan.weight);
         self.steps[at].in_flight += u64::from(it.in_flight);
-        self.stirred = true;
+        (self.stirred, self.asked) = (true, 0);
     }
 
     /// Takes an endpoint out of where it can be picked; [`Self::place`] puts it back.

@@ -93,7 +93,7 @@ impl Reach {
     #[must_use]
     pub(crate) fn promising(self) -> Self {
         match self {
-            Self::Held { .. } => Self::Ajar { hold: FIRST },
+            Self::Held { .. } | Self::Knocking { .. } => Self::Ajar { hold: FIRST },
             other => other,
         }
     }

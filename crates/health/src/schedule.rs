@@ -96,14 +96,15 @@ pub(crate) async fn run(schedule: Arc<Schedule>) -> Infallible {
     }
 }
 
-/// Every endpoint, due within the first interval.
+/// Every endpoint that is not switched off, due within the first interval.
 fn first_round(pool: &Arc<PoolHandle>, plan: &HealthPlan, start: Instant) -> Queue {
     let mut queue = Queue::new(plan.concurrency);
     // Nothing is known when the gateway starts, but a scheduler that is started again finds its pool
     // as the one before has left it.
     let statuses = pool.statuses();
     let count = statuses.len();
-    for ((position, status), endpoint) in statuses.into_iter().enumerate().zip(0..) {
+    let enabled = |(_, status): &(u32, Status)| *status != Status::Disabled;
+    for (position, (endpoint, status)) in (0..).zip(statuses).filter(enabled).enumerate() {
         let lane = if status == Status::Healthy { Lane::Fit } else { Lane::Doubtful };
         let due = start + first_probe_after(position, count, plan.interval);
         queue.push(EndpointIndex(endpoint), lane, due);

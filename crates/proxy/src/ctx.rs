@@ -66,12 +66,12 @@ pub(crate) struct Forward {
     pub(crate) request: PickRequest,
     /// Attempts of which something may have been sent.
     pub(crate) attempts_sent: u32,
-    /// Retries, so far, after attempts of which something may have been sent.
-    pub(crate) sent_retries: u32,
-    /// Whether it pauses before the next attempt, the longer the more of those there were.
+    /// Whether it pauses before the next attempt.
     pub(crate) pause: bool,
-    /// Retries after attempts of which nothing was sent.
-    pub(crate) unsent_retries: u32,
+    /// How often it did, or would have; the more, the longer.
+    pub(crate) pauses: u32,
+    /// Retries after attempts that burdened nobody.
+    pub(crate) free_retries: u32,
     /// How often it has been everywhere, and begun again.
     pub(crate) rounds: u32,
     /// How long it has waited in the pool's queue.
@@ -198,9 +198,9 @@ impl Forward {
             deadline,
             request,
             attempts_sent: 0,
-            sent_retries: 0,
             pause: false,
-            unsent_retries: 0,
+            pauses: 0,
+            free_retries: 0,
             rounds: 0,
             waited: Duration::ZERO,
             counted: false,

@@ -62,7 +62,8 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
         if circumstances.body_sent { Outcome::BodyIncomplete } else { Outcome::BodyNotBegun }
     });
     if circumstances.expired {
-        return answered.unwrap_or(Outcome::ResponseTimeout);
+        let too_soon = if facts.hurried { Outcome::OutOfTime } else { Outcome::ResponseTimeout };
+        return answered.unwrap_or(too_soon);
     }
     match error.esource() {
         ErrorSource::Downstream => return Outcome::ClientGone,
@@ -92,7 +93,8 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
         | ErrorType::ReadError
         | ErrorType::WriteError
         | ErrorType::H2Error => {
-            if facts.reused && !facts.answer_begun && !answer_had_begun(error) {
+            let quiet = !facts.answer_begun && !answer_had_begun(error);
+            if facts.reused && quiet && (!circumstances.shared || broke(error)) {
                 Outcome::StaleConnection
             } else {
                 Outcome::ClosedBeforeAnswer
@@ -129,6 +131,11 @@ fn refused(error: &Error) -> bool {
     let goes_away = h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR);
     let refuses = h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
     h2.is_remote() && (goes_away || refuses)
+}
+
+/// Whether a connection of HTTP/2 has ended, and not only a stream on it.
+fn broke(error: &Error) -> bool {
+    error.root_cause().downcast_ref::<h2::Error>().is_some_and(h2::Error::is_io)
 }
 
 fn tls(error: &Error) -> Outcome {

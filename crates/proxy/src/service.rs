@@ -19,6 +19,7 @@
 //! tries is set out of reach: the policy decides alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -93,11 +94,11 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_request_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        forward::request_header(request, ctx)
+        forward::request_header(&self.gateway, session, request, ctx)
     }
 
     async fn request_body_filter(
@@ -126,6 +127,19 @@ impl ProxyHttp for Proxy {
         ctx: &mut Ctx,
     ) -> Result<()> {
         response::header(&self.gateway, session, answer, ctx)
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Duration>> {
+        if end_of_stream {
+            response::received(ctx);
+        }
+        Ok(None)
     }
 
     async fn response_filter(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchback_core::pool::{End, Picked};
-use switchback_core::{EndpointIndex, Outcome, Timestamp};
+use switchback_core::{EndpointIndex, Event, Outcome, Timestamp};
 use switchback_telemetry::metrics::InFlight;
 use switchback_telemetry::{AttemptRecord, EndpointMetrics, Text};
 
@@ -46,6 +46,10 @@ pub struct Facts {
     pub awaited_since: Option<Timestamp>,
     /// Whether the request is still on its way, so that nobody waits for the endpoint alone.
     pub receiving: bool,
+    /// Whether the request's own time ends so soon that its end says nothing of the endpoint.
+    pub hurried: bool,
+    /// When the end of the answer had come.
+    pub received: Option<Timestamp>,
     /// Whether an interim answer (1xx) has come.
     pub answer_begun: bool,
     /// From the attempt's begin to the answer's header.
@@ -83,9 +87,18 @@ impl Attempt {
         self.pool.plan.endpoints[self.endpoint().at()].address
     }
 
-    /// Notes that it has a new connection.
-    pub fn connected(&self) {
-        self.pool.connected(self.picked);
+    /// Notes that it has a connection, a new one or one from before.
+    pub fn connected(&self, reused: bool) {
+        if !reused {
+            self.pool.tell(Event::Connected(self.picked));
+        } else if self.picked.is_knock() {
+            self.pool.tell(Event::Reused(self.picked));
+        }
+    }
+
+    /// Notes that the answer has come to its end.
+    pub fn received(&mut self) {
+        self.facts.received = Some(self.pool.clock().now());
     }
 
     /// Whether a request that may not be repeated can use a connection that has been idle for so long.
@@ -96,6 +109,9 @@ impl Attempt {
     /// Notes that the answer's header has come, with this status.
     pub fn answered(&mut self, status: u16) {
         let now = self.pool.clock().now();
+        if self.picked.is_knock() {
+            self.pool.tell(Event::Connected(self.picked));
+        }
         self.facts.status = Some(status);
         self.facts.first_byte = Some(now - self.began);
         self.facts.waited = self.waited(now);
@@ -129,7 +145,7 @@ impl Attempt {
         let now = self.pool.clock().now();
         let facts = &self.facts;
         if let Some(connection) = facts.connection {
-            self.pool.idle.used(connection, now);
+            self.pool.idle.used(connection, facts.received.unwrap_or(now));
         }
         let end = End {
             outcome,

@@ -214,9 +214,10 @@ impl PoolHandle {
         self.state.lock().pool.may_reuse(endpoint, idle, self.clock.now())
     }
 
-    pub(crate) fn connected(self: &Arc<Self>, picked: Picked) {
+    /// Takes in what an attempt has found out.
+    pub(crate) fn tell(self: &Arc<Self>, event: Event) {
         let now = self.clock.now();
-        let effects = self.apply(Event::Connected(picked), now);
+        let effects = self.apply(event, now);
         self.carry_out(effects, None, now);
     }
 
@@ -242,7 +243,7 @@ impl PoolHandle {
     fn carry_out(self: &Arc<Self>, effects: Effects, failed: Option<String>, now: Timestamp) {
         for change in effects.changes {
             self.endpoints[change.endpoint.at()].set_status(change.to.position());
-            self.tell(&change, failed.as_deref(), now);
+            self.log(&change, failed.as_deref(), now);
         }
         if let Some(endpoint) = effects.probe_now {
             self.probe_requests.want(endpoint);
@@ -265,7 +266,7 @@ impl PoolHandle {
         }
     }
 
-    fn tell(&self, change: &StatusChange, failed: Option<&str>, now: Timestamp) {
+    fn log(&self, change: &StatusChange, failed: Option<&str>, now: Timestamp) {
         let address = self.plan.endpoints[change.endpoint.at()].address;
         let why = match change.why {
             Why::Probe => failed.unwrap_or("probe passed"),

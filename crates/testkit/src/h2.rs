@@ -53,6 +53,8 @@ pub enum H2Behavior {
     Reset(u32),
     /// The connection ends instead of an answer.
     CloseBeforeAnswer,
+    /// Nothing, ever.
+    Hang,
 }
 
 /// A running HTTP/2 backend; dropping it closes every connection and frees the port.
@@ -234,6 +236,7 @@ impl Turn {
         let entry = self.read(request).await?;
         // A connection that is gone has no demands any more.
         match behavior {
+            H2Behavior::Hang => std::future::pending().await,
             H2Behavior::Reset(code) => respond.send_reset(code.into()),
             H2Behavior::CloseBeforeAnswer => _ = self.demand.send(Demand::Close(respond)),
             H2Behavior::GoawayThenClose => _ = self.demand.send(Demand::Goaway(respond)),

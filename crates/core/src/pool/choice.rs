@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 impl Pool {
     /// How often another is drawn instead of one that warms up and is to be spared.
     const REDRAWS: usize = 3;
+    /// Of how many on probation it is asked at a pick whether a trial is due; of the next ones at the next.
+    const ASKED: usize = 8;
     /// So many in flight are no overload, whatever the average: where little is going on, two requests
     /// with the same key would else part.
     const FEW: u32 = 4;
@@ -56,17 +58,23 @@ impl Pool {
 
     /// An endpoint on probation whose next trial is due, and whose tier would be in use if it were healthy:
     /// what stands by for an emergency gets no request without one.
-    fn trial(&self, request: &PickRequest, now: Timestamp) -> Option<EndpointIndex> {
+    fn trial(&mut self, request: &PickRequest, now: Timestamp) -> Option<EndpointIndex> {
         let best = self.steps.first().map(|place| place.step);
-        self.probation.iter().copied().find(|&endpoint| {
+        for _ in 0..self.probation.len().min(Self::ASKED) {
+            let endpoint = self.probation.pop_front()?;
+            self.probation.push_back(endpoint);
             let it = &self.endpoints[endpoint.at()];
             let serves = it.step.is_some_and(|step| {
                 best.is_none_or(|best| (Rung::Healthy, step.tier) <= (best.rung, best.tier))
             });
-            serves
+            if serves
                 && !request.tried.contains(endpoint)
                 && it.ejection.trial_due(now, request.repeatable)
-        })
+            {
+                return Some(endpoint);
+            }
+        }
+        None
     }
 
     /// Whether this pick goes to other zones first, because too few endpoints of the gateway's own are

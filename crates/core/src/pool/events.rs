@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand_core::RngCore;
 
 use super::{Effects, End, Event, Picked, Pool, Why, find};
+use crate::endpoint::{Endpoint, Status};
 use crate::id::EndpointIndex;
 use crate::outcome::{Fault, Outcome};
 use crate::outlier::{self, Cause, State, TrialEnd};
@@ -39,11 +40,15 @@ impl Pool {
     /// is asked again after a minute, because the wish may come from one page of many.
     const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+    /// The share of failures of the others from which on one in probation is excused for its own.
+    const ALIKE: f64 = 0.05;
+
     /// Takes in what happened.
     pub fn apply(&mut self, event: Event, now: Timestamp, rng: &mut impl RngCore) -> Effects {
         let mut effects = Effects::default();
         match event {
             Event::Connected(picked) => self.connected(picked, now, &mut effects),
+            Event::Reused(picked) => self.undecided(picked, now, &mut effects),
             Event::Ended(picked, end) => self.ended(picked, &end, now, rng, &mut effects),
             Event::Probed { endpoint, pass } => self.probed(endpoint, pass, now, &mut effects),
         }
@@ -58,6 +63,15 @@ impl Pool {
         }
         it.reach = Default::default();
         self.settle(picked.endpoint, Why::Time, now, effects);
+    }
+
+    /// A knock has come in by a door that was open all along: another one may knock.
+    fn undecided(&mut self, picked: Picked, now: Timestamp, effects: &mut Effects) {
+        if picked.knock {
+            let it = &mut self.endpoints[picked.endpoint.at()];
+            it.reach = it.reach.unknown();
+            self.settle(picked.endpoint, Why::Time, now, effects);
+        }
     }
 
     fn ended(
@@ -159,22 +173,27 @@ impl Pool {
         rng: &mut impl RngCore,
     ) -> Why {
         let plan = &self.plan.ejection;
-        let it = &mut self.endpoints[picked.endpoint.at()];
-        let was_in = it.ejection.state() == State::In;
-        if let Some(wish) = end.retry_after {
-            it.ejection.defer(now + wish.min(Self::LONGEST_RETRY_AFTER), now);
-            return Why::Traffic(Cause::RetryAfter);
-        }
         if !plan.enabled {
             return Why::Time;
         }
-        let trial_end = match sign {
+        let limit = outlier::allowance(plan, self.enabled());
+        let tier = self.endpoints[picked.endpoint.at()].plan.tier;
+        let wish = end.retry_after.filter(|wish| !wish.is_zero());
+        let wish = wish.filter(|_| self.left_alone(tier) < limit);
+        let rest = self.rest_fails(picked.endpoint, now);
+        let it = &mut self.endpoints[picked.endpoint.at()];
+        let was_in = it.ejection.state() == State::In;
+        let end_of_trial = match sign {
             Sign::Good => TrialEnd::Passed,
-            Sign::Errored | Sign::Bad => TrialEnd::Failed,
-            Sign::None => TrialEnd::Neutral,
+            // What they all do is no reason to keep one out.
+            Sign::Errored | Sign::Bad if rest < Self::ALIKE => TrialEnd::Failed,
+            Sign::Errored | Sign::Bad | Sign::None => TrialEnd::Neutral,
         };
-        it.ejection.attempt_ended(trial_end, picked.began, plan, now, rng);
-        if !was_in || trial_end != TrialEnd::Failed {
+        match wish {
+            Some(wish) => it.ejection.defer(now + wish.min(Self::LONGEST_RETRY_AFTER), now),
+            None => it.ejection.attempt_ended(end_of_trial, picked.began, plan, now, rng),
+        };
+        if !was_in || !matches!(sign, Sign::Errored | Sign::Bad) {
             return it.ejection.cause().map_or(Why::Trusted, Why::Traffic);
         }
         let verdict = if end.outcome.is_unreachable() {
@@ -182,12 +201,11 @@ impl Pool {
         } else {
             it.record.verdict(plan, &self.window, now)
         };
-        let Some(cause) = verdict else { return Why::Time };
+        let Some(cause) = verdict else { return Why::Traffic(Cause::RetryAfter) };
         // A probe within a moment confirms that an endpoint is out of reach, or ends its ejection; it
         // is not traffic alone that speaks against it.
         let confirmed = cause == Cause::Connection && self.plan.health.is_some();
-        let limit = outlier::allowance(plan, self.enabled());
-        if confirmed && self.enabled() > 1 || self.ejected_by_traffic() < limit {
+        if confirmed && self.enabled() > 1 || self.left_alone(tier) < limit {
             let it = &mut self.endpoints[picked.endpoint.at()];
             it.ejection.eject(cause, plan, now, rng);
             it.record.withdraw(&mut self.window);
@@ -195,14 +213,22 @@ impl Pool {
         Why::Traffic(cause)
     }
 
-    /// How many endpoints traffic alone keeps out.
-    fn ejected_by_traffic(&self) -> usize {
-        let counts = |cause| match cause {
-            Cause::Connection => self.plan.health.is_none(),
-            Cause::Consecutive | Cause::SuccessRate => true,
-            Cause::RetryAfter => false,
+    /// How many endpoints traffic alone keeps out, of this tier and those before it. One whose probes
+    /// fail is not kept out by traffic; what stands by for an emergency does not come back without one.
+    fn left_alone(&self, tier: u8) -> usize {
+        let probed = self.plan.health.is_some();
+        let counts = |it: &&Endpoint| {
+            matches!(it.status(), Status::Ejected | Status::Probation)
+                && it.plan.tier <= tier
+                && !(probed && it.ejection.cause() == Some(Cause::Connection))
         };
-        self.endpoints.iter().filter_map(|it| it.ejection.cause()).filter(|&it| counts(it)).count()
+        self.endpoints.iter().filter(counts).count()
+    }
+
+    /// How often, of all attempts, the other endpoints have failed lately.
+    fn rest_fails(&self, endpoint: EndpointIndex, now: Timestamp) -> f64 {
+        let own = self.endpoints[endpoint.at()].record.totals(now);
+        (self.window.totals(now) - own).failure_share()
     }
 
     fn probed(

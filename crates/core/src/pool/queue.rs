@@ -4,8 +4,6 @@
 //! lock that frees it, so nobody who comes later gets in between. What a waiting request cannot use
 //! (it was there before), the next ones may. How long each waits is the caller's to see to.
 
-use std::collections::VecDeque;
-
 use rand_core::RngCore;
 
 use super::{Effects, Pick, PickRequest, Picked, Pool};
@@ -31,8 +29,8 @@ pub(super) struct Waiter {
 }
 
 impl Pool {
-    /// How many in a row may be passed over because they cannot use what has become free: a bound on
-    /// the work of one event. They are all asked again at the next.
+    /// How many may be passed over because they cannot use what has become free: a bound on the work of
+    /// one event. Those behind them are asked at the next.
     const PASSED_OVER: usize = 32;
 
     /// Puts a request in line for which [`Pool::pick`] found nobody now; `None`: the line is full.
@@ -45,7 +43,7 @@ impl Pool {
         let id = WaiterId(self.waiters);
         self.waiting.push_back(Waiter { id, request: request.clone() });
         // Since the pick found nobody somebody may have become free; the next tick looks.
-        self.stirred = true;
+        (self.stirred, self.asked) = (true, 0);
         Some(id)
     }
 
@@ -64,24 +62,29 @@ impl Pool {
         rng: &mut impl RngCore,
         effects: &mut Effects,
     ) {
-        if !std::mem::take(&mut self.stirred) || self.waiting.is_empty() {
+        if !std::mem::take(&mut self.stirred) {
             return;
         }
         let mut waiting = std::mem::take(&mut self.waiting);
-        let mut passed_over = VecDeque::new();
-        while passed_over.len() < Self::PASSED_OVER
-            && let Some(first) = waiting.pop_front()
-        {
-            match self.pick(&first.request, now, rng) {
+        let (mut at, mut passed_over) = (self.asked.min(waiting.len()), 0);
+        while let Some(next) = waiting.get(at) {
+            if passed_over == Self::PASSED_OVER {
+                // The others are asked at the next event.
+                self.stirred = true;
+                break;
+            }
+            match self.pick(&next.request, now, rng) {
                 Pick::Endpoint(picked) => {
-                    effects.granted.push(Granted { waiter: first.id, picked });
+                    effects.granted.push(Granted { waiter: next.id, picked });
+                    waiting.remove(at);
                 }
-                Pick::Wait | Pick::Nobody => passed_over.push_back(first),
+                Pick::Wait | Pick::Nobody => {
+                    at += 1;
+                    passed_over += 1;
+                }
             }
         }
-        while let Some(last) = passed_over.pop_back() {
-            waiting.push_front(last);
-        }
+        self.asked = if self.stirred { at } else { 0 };
         self.waiting = waiting;
     }
 }

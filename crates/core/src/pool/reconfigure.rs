@@ -11,7 +11,7 @@ use crate::balance::HashTable;
 use crate::endpoint::Endpoint;
 use crate::health::Probes;
 use crate::id::EndpointIndex;
-use crate::outlier::{Record, Window};
+use crate::outlier::{Ejection, Record, Window};
 use crate::plan::PoolPlan;
 use crate::time::Timestamp;
 
@@ -66,6 +66,9 @@ impl Pool {
         let places: Vec<_> = places.map(|(index, it)| (index, it.address, it.weight)).collect();
         self.table = HashTable::new(plan.balance, &places);
         for index in (0..).map(EndpointIndex).take(self.endpoints.len()) {
+            if !plan.ejection.enabled {
+                self.endpoints[index.at()].ejection = Ejection::new(now);
+            }
             self.settle(index, Why::Configuration, now, &mut effects);
         }
         (indices, effects)

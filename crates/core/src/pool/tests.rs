@@ -1,5 +1,7 @@
 //! Picks and events on small pools.
 
+mod found;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;

@@ -12,17 +12,16 @@
 //! 3. nothing was sent, or the request may be executed twice: an idempotent method (RFC 9110,
 //!    section 9.2.2), an `Idempotency-Key` that the route trusts, or the route's own word;
 //! 4. the body can be replayed;
-//! 5. attempts remain: only those count of which something may have been sent, so connection
-//!    failures may go round the whole pool;
-//! 6. an endpoint is left that the request has not tried. Failures that are nobody's fault do not
+//! 5. an endpoint is left that the request has not tried. Failures that are nobody's fault do not
 //!    exclude their endpoint, so a stale connection may be followed by a fresh one to the same; and
 //!    one that was lost may come back, as the only one of its pool does after a restart, for as long
 //!    as the request may wait;
+//! 6. attempts remain: only those count of which something may have been sent, so connection
+//!    failures may go round the whole pool;
 //! 7. the request's deadline has not passed;
-//! 8. the pool's budget grants it ([`Budget`]). A retry after an attempt of which nothing was sent
-//!    draws on it only from the second such retry of the request on ([`draws_on_budget`]): the first
-//!    adds no load to an endpoint that has any, and is what takes a client past an endpoint that is
-//!    gone.
+//! 8. the pool's budget grants it ([`Budget`]). A retry after an attempt that [burdened](burdens)
+//!    nobody draws on it only from the second such retry of the request on ([`draws_on_budget`]): the
+//!    first is what takes a client past an endpoint that is gone.
 //!
 //! [`decide`] asks the first seven, which change nothing. The eighth takes something away, so it is
 //! the caller's, after [`Decision::Retry`], and its refusal is [`Stop::Budget`].
@@ -143,10 +142,17 @@ pub fn excludes_endpoint(outcome: Outcome) -> bool {
     outcome.meaning().fault != Fault::Nobody
 }
 
-/// Whether a retry after an attempt with this outcome draws on the pool's budget; `unsent_retries`
-/// are the request's retries so far that followed an attempt of which nothing was sent.
-pub fn draws_on_budget(outcome: Outcome, unsent_retries: u32) -> bool {
-    outcome.meaning().sent != Sent::No || unsent_retries > 0
+/// Whether an attempt with this outcome was any burden to its endpoint. A connection that was not made,
+/// or a dead one that was not used, is none; a stream that was refused is: an overloaded server does that.
+pub fn burdens(outcome: Outcome) -> bool {
+    let nothing = matches!(outcome, Outcome::DeadBeforeRequest | Outcome::LocalResources);
+    !nothing && !outcome.is_unreachable()
+}
+
+/// Whether a retry after an attempt with this outcome draws on the pool's budget; `free_retries` are
+/// the request's retries so far that did not have to.
+pub fn draws_on_budget(outcome: Outcome, free_retries: u32) -> bool {
+    burdens(outcome) || free_retries > 0
 }
 
 /// Decides, by every rule but the last: the budget is the caller's to draw on.
@@ -163,10 +169,10 @@ pub fn decide(policy: &RetryPolicy, situation: &Situation) -> Decision {
         Stop::NotIdempotent
     } else if !situation.body_replayable {
         Stop::BodyNotReplayable
-    } else if sent && situation.attempts_sent >= policy.attempts.get() {
-        Stop::AttemptsUsedUp
     } else if !(situation.endpoint_left || situation.may_wait && situation.outcome.is_lost()) {
         Stop::NoEndpointLeft
+    } else if sent && situation.attempts_sent >= policy.attempts.get() {
+        Stop::AttemptsUsedUp
     } else if !situation.time_left {
         Stop::Deadline
     } else {

@@ -27,6 +27,7 @@ fn every_failure_of_an_endpoint_before_its_answer_is_repeated() {
         let expected = match outcome {
             Outcome::BodyIncomplete
             | Outcome::AnswerDiffers
+            | Outcome::OutOfTime
             | Outcome::ClientGone
             | Outcome::Abandoned
             | Outcome::Completed => Decision::Stop(Stop::Final),
@@ -101,10 +102,14 @@ fn the_words_of_decisions_are_all_different() {
 }
 
 #[test]
-fn only_the_first_retry_of_what_was_never_sent_is_free() {
+fn only_the_first_retry_of_what_burdened_nobody_is_free() {
+    use Outcome::{DeadBeforeRequest, LocalResources, StreamRefused, WriteFailed};
     for outcome in Outcome::ALL {
+        let free =
+            outcome.is_unreachable() || [DeadBeforeRequest, LocalResources].contains(&outcome);
+        assert_eq!(draws_on_budget(outcome, 0), !free, "{outcome:?}");
         let sent = outcome.meaning().sent != Sent::No;
-        assert_eq!(draws_on_budget(outcome, 0), sent, "{outcome:?}");
+        assert_eq!(free, !sent && ![StreamRefused, WriteFailed].contains(&outcome), "{outcome:?}");
         assert!(draws_on_budget(outcome, 1), "{outcome:?}");
     }
 }

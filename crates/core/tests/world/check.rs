@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use switchback_core::ladder::Rung;
 use switchback_core::outlier::{Cause, allowance};
 use switchback_core::plan::{EndpointPlan, PoolPlan};
-use switchback_core::pool::{Pick, PickRequest, WaiterId};
+use switchback_core::pool::{Pick, PickRequest, StatusChange, WaiterId, Why};
 use switchback_core::{EndpointIndex, Status};
 
 use super::World;
@@ -20,12 +20,25 @@ impl World {
         }
         let waiting = self.requests.iter().filter(|request| request.at().is_none()).count();
         assert_eq!(self.pool.waiting(), waiting, "in line");
-        let ejected = self.pool.endpoints().iter().filter_map(|it| it.ejected_for());
-        let by_answers =
-            ejected.filter(|cause| matches!(cause, Cause::Consecutive | Cause::SuccessRate));
-        // The share may have fallen since, with the number of endpoints.
-        let most = allowance(&self.plan.ejection, self.pool.endpoints().len());
-        assert!(by_answers.count() <= most, "more than {most} are ejected for their answers");
+    }
+
+    /// Traffic has just ejected somebody who was in: not more of its tier and those before it than it may.
+    pub(super) fn check_ejected(&self, change: &StatusChange) {
+        let Why::Traffic(cause) = change.why else { return };
+        let was_in = matches!(change.from, Status::Healthy | Status::Pending | Status::Draining);
+        let confirmed = |cause| cause == Cause::Connection && self.plan.health.is_some();
+        if change.to != Status::Ejected || !was_in || confirmed(cause) {
+            return;
+        }
+        let endpoints = self.pool.endpoints();
+        let tier = endpoints[change.endpoint.at()].plan.tier;
+        let out = endpoints.iter().filter(|it| {
+            matches!(it.status(), Status::Ejected | Status::Probation)
+                && it.plan.tier <= tier
+                && !it.ejected_for().is_some_and(confirmed)
+        });
+        let most = allowance(&self.plan.ejection, self.pool.enabled());
+        assert!(out.count() <= most, "{change:?}: more than {most} are ejected by traffic");
     }
 
     /// Picks, and checks that nobody better was passed over.

@@ -6,7 +6,9 @@ use rand::Rng;
 use switchback_core::balance::{Tried, hash};
 use switchback_core::outcome::Sent;
 use switchback_core::pool::{End, Event, Pick, PickRequest, Picked, WaiterId};
-use switchback_core::retry::{Decision, Situation, decide, draws_on_budget, excludes_endpoint};
+use switchback_core::retry::{
+    Decision, Situation, burdens, decide, draws_on_budget, excludes_endpoint,
+};
 use switchback_core::{EndpointIndex, Outcome, Timestamp};
 
 use super::{Behavior, World};
@@ -16,7 +18,7 @@ pub(super) struct Request {
     pub(super) standing: Standing,
     pub(super) request: PickRequest,
     attempts_sent: u32,
-    unsent_retries: u32,
+    free_retries: u32,
     /// How often it may have been executed.
     executions: u32,
     waited: Duration,
@@ -64,7 +66,7 @@ impl World {
         &mut self,
         mut request: PickRequest,
         attempts_sent: u32,
-        unsent_retries: u32,
+        free_retries: u32,
         executions: u32,
         waited: Duration,
     ) {
@@ -87,7 +89,7 @@ impl World {
         };
         let since = self.now;
         let request =
-            Request { standing, request, attempts_sent, unsent_retries, executions, waited, since };
+            Request { standing, request, attempts_sent, free_retries, executions, waited, since };
         self.requests.push(request);
     }
 
@@ -124,7 +126,9 @@ impl World {
     fn attempt_ended(&mut self, mut it: Request, picked: Picked, end: End) {
         let outcome = end.outcome;
         if !outcome.is_unreachable() && self.rng.random_bool(0.5) {
-            let effects = self.pool.apply(Event::Connected(picked), self.now, &mut self.rng);
+            let reused = self.rng.random_bool(0.5);
+            let event = if reused { Event::Reused(picked) } else { Event::Connected(picked) };
+            let effects = self.pool.apply(event, self.now, &mut self.rng);
             self.carry_out(effects);
         }
         let effects = self.pool.apply(Event::Ended(picked, end), self.now, &mut self.rng);
@@ -158,17 +162,17 @@ impl World {
             );
             return;
         }
-        if draws_on_budget(outcome, it.unsent_retries) {
+        if draws_on_budget(outcome, it.free_retries) {
             if !self.pool.grant_retry(self.now) {
                 return;
             }
             self.granted_retries += 1;
         }
-        it.unsent_retries += u32::from(!sent);
+        it.free_retries += u32::from(!burdens(outcome));
         if !self.pool.is_any_left(&it.request.tried) {
             it.request.tried = Tried::default();
         }
-        self.dispatch(it.request, it.attempts_sent, it.unsent_retries, it.executions, it.waited);
+        self.dispatch(it.request, it.attempts_sent, it.free_retries, it.executions, it.waited);
     }
 
     /// A client goes away, wherever its request is.
@@ -179,8 +183,8 @@ impl World {
         let at = self.rng.random_range(0..self.requests.len());
         match self.requests.swap_remove(at).standing {
             Standing::At(picked) => {
-                let outcome = *[Outcome::ClientGone, Outcome::Abandoned]
-                    .get(self.rng.random_range(0..2))
+                let outcome = *[Outcome::ClientGone, Outcome::Abandoned, Outcome::OutOfTime]
+                    .get(self.rng.random_range(0..3))
                     .unwrap();
                 let event = Event::Ended(picked, End::of(outcome));
                 let effects = self.pool.apply(event, self.now, &mut self.rng);
@@ -201,6 +205,6 @@ impl World {
         }
         let request = PickRequest { last_resort: true, ..it.request };
         let waited = self.plan.queue.timeout;
-        self.dispatch(request, it.attempts_sent, it.unsent_retries, it.executions, waited);
+        self.dispatch(request, it.attempts_sent, it.free_retries, it.executions, waited);
     }
 }

@@ -197,6 +197,7 @@ impl World {
     }
 
     fn carry_out(&mut self, effects: Effects) {
+        effects.changes.iter().for_each(|change| self.check_ejected(change));
         for Granted { waiter, picked } in effects.granted {
             let at = self.requests.iter().position(|it| it.standing == Standing::Waits(waiter));
             let at = at.expect("what is granted is granted to somebody who waits");

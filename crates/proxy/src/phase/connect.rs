@@ -28,20 +28,22 @@ pub(crate) fn established(
         let layers = digest?.timing_digest.iter().flatten();
         Some(layers.filter_map(|layer| layer.establishment_duration).sum())
     };
+    // What is known of another connection, that was too old, is not of this one.
+    (attempt.facts.connection, attempt.facts.idle) = (None, None);
     attempt.facts.reused = reused;
     attempt.facts.connect = if reused { Some(Duration::ZERO) } else { took() };
-    if !reused {
-        attempt.connected();
-    }
+    attempt.connected(reused);
     // Of HTTP/2 a connection is shared, and its end is announced (GOAWAY).
     let own = forward.pool.plan.protocol == Protocol::Http1;
-    attempt.facts.connection = Connection::of(descriptor).filter(|_| own);
-    let Some(connection) = attempt.facts.connection.filter(|_| reused) else { return Ok(()) };
-    let idle = forward.pool.idle().since(connection, gateway.clock.now());
-    attempt.facts.idle = idle;
-    let young = || idle.is_some_and(|idle| attempt.may_reuse(idle));
-    if forward.connections == Connections::Young && !young() {
-        return Err(Error::new_up(TOO_OLD));
+    let connection = Connection::of(descriptor).filter(|_| own);
+    if let Some(connection) = connection.filter(|_| reused) {
+        let idle = forward.pool.idle().since(connection, gateway.clock.now());
+        let young = || idle.is_some_and(|idle| attempt.may_reuse(idle));
+        if forward.connections == Connections::Young && !young() {
+            return Err(Error::new_up(TOO_OLD));
+        }
+        attempt.facts.idle = idle;
     }
+    attempt.facts.connection = connection;
     Ok(())
 }

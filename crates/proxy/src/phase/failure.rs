@@ -26,7 +26,11 @@ pub(crate) fn connecting(
     ctx: &mut Ctx,
     mut error: Box<Error>,
 ) -> Box<Error> {
-    let outcome = error::connecting(&error);
+    let hurried = ctx.attempt.as_ref().is_some_and(|attempt| attempt.facts.hurried);
+    let outcome = match error::connecting(&error) {
+        Outcome::ConnectTimeout if hurried => Outcome::OutOfTime,
+        outcome => outcome,
+    };
     let detail = error::detail(&error, outcome);
     let retry = settle(gateway, session, ctx, outcome, detail);
     error.set_retry(retry);
@@ -114,9 +118,9 @@ pub(crate) fn decide(
             time_left: forward.deadline.is_none_or(|end| !gateway.clock.until(end).is_zero()),
         },
     );
-    // The first retry of what was not sent is free; not where a whole pool was found out of reach.
-    let unsent_retries = forward.unsent_retries + u32::from(forward.request.last_resort);
-    let costs = retry::draws_on_budget(outcome, unsent_retries);
+    // The first retry of what burdened nobody is free; not where a whole pool was found out of reach.
+    let free_retries = forward.free_retries + u32::from(forward.request.last_resort);
+    let costs = retry::draws_on_budget(outcome, free_retries);
     if decision == Decision::Retry && costs && !forward.pool.grant_retry() {
         return Decision::Stop(Stop::Budget);
     }
@@ -145,14 +149,16 @@ pub(crate) fn end_attempt(
     let sent = outcome.meaning().sent != Sent::No;
     forward.attempts_sent += u32::from(sent);
     let again = decision == Some(Decision::Retry);
-    forward.unsent_retries += u32::from(again && !sent);
+    let burdens = retry::burdens(outcome);
+    forward.free_retries += u32::from(again && !burdens);
+    forward.pause = false;
     if !retry::excludes_endpoint(outcome) {
         forward.connections = Connections::Fresh;
         return;
     }
-    // What was sent nowhere burdens nobody: it goes on at once.
-    forward.pause = again && sent;
-    forward.sent_retries += u32::from(forward.pause);
+    // What burdened nobody goes on at once.
+    forward.pause = again && burdens;
+    forward.pauses += u32::from(forward.pause);
     forward.request.tried.insert(endpoint);
     if again && !forward.pool.is_any_left(&forward.request.tried) {
         // It has been everywhere, and waits for somebody to come back.

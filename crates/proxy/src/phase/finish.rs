@@ -27,7 +27,8 @@ pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error
     metrics.request_finished(status, gateway.clock.now() - ctx.began);
     match &ctx.failure {
         Some(failure) => {
-            let alternatives = failure.decision.is_some_and(alternatives);
+            let well = failure.pool.is_some_and(|pool| pool.healthy > 0);
+            let alternatives = well && failure.decision.is_some_and(alternatives);
             gateway.metrics.client_error(failure.origin, alternatives, failure.reason);
         }
         None if ctx.attempts.len() > 1 => metrics.request_rescued(),

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
 use pingora::http::RequestHeader;
 use pingora_core::{OrErr, Result};
+use pingora_proxy::Session;
 use switchback_core::plan::Protocol;
 use switchback_runtime::Gateway;
 
@@ -15,7 +16,12 @@ use crate::headers::{
 };
 
 /// Completes the request's header; Pingora has removed what is hop-by-hop.
-pub(crate) fn request_header(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn request_header(
+    gateway: &Gateway,
+    session: &mut Session,
+    request: &mut RequestHeader,
+    ctx: &mut Ctx,
+) -> Result<()> {
     let given = if ctx.from_trusted {
         let fields = request.headers.get_all(&X_FORWARDED_FOR);
         fields.iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(", ")
@@ -55,6 +61,10 @@ pub(crate) fn request_header(request: &mut RequestHeader, ctx: &mut Ctx) -> Resu
             request.insert_header(CONNECTION, "keep-alive")?;
         }
     }
+    // Of a request without a body nothing more is heard on HTTP/2.
+    if own.is_none() && session.as_mut().is_body_empty() {
+        await_answer(gateway, ctx);
+    }
     Ok(())
 }
 
@@ -75,14 +85,25 @@ pub(crate) fn request_body(gateway: &Gateway, end: bool, ctx: &mut Ctx) {
         }
         return;
     }
+    await_answer(gateway, ctx);
+}
+
+/// From now on the endpoint alone is awaited, and not for ever.
+fn await_answer(gateway: &Gateway, ctx: &mut Ctx) {
     let now = gateway.clock.now();
+    let limit = ctx.target().map(|target| target.request_timeout);
+    let (Some(attempt), Some(forward), Some(limit)) =
+        (ctx.attempt.as_mut(), ctx.forward.as_mut(), limit)
+    else {
+        return;
+    };
     attempt.facts.receiving = false;
     attempt.facts.awaited_since = Some(now);
-    let limit = ctx.target().map(|target| target.request_timeout);
-    let (Some(forward), Some(limit)) = (ctx.forward.as_mut(), limit) else { return };
     let deadline = *forward.deadline.get_or_insert(now + limit);
+    let first_byte = forward.pool.plan.timeouts.first_byte;
+    attempt.facts.hurried = deadline - now < first_byte.min(limit) / 2;
     if let Some(watch) = &ctx.watch {
-        watch.until(deadline.min(now + forward.pool.plan.timeouts.first_byte));
+        watch.until(deadline.min(now + first_byte));
     }
 }
 

@@ -56,11 +56,14 @@ pub(crate) fn header(
         }
     }
     headers::strip_hop_by_hop(answer);
-    sticky::keep(ctx, answer)?;
     // The client may have a header already, of an answer whose body never came. This one takes its
     // place if its header is the same; Pingora does not send it again.
-    if failure::header_sent(session).is_some_and(|begun| !headers::same_answer(begun, answer)) {
-        return Err(Error::new_up(error::ANSWER_DIFFERS));
+    match failure::header_sent(session) {
+        Some(begun) if !headers::same_answer(begun, answer) => {
+            return Err(Error::new_up(error::ANSWER_DIFFERS));
+        }
+        Some(_) => {}
+        None => sticky::keep(ctx, answer)?,
     }
     if let (Some(watch), Some(forward)) = (&ctx.watch, &ctx.forward) {
         let timeouts = &forward.pool.plan.timeouts;
@@ -74,6 +77,13 @@ pub(crate) fn header(
         }
     }
     Ok(())
+}
+
+/// The answer has come to its end. Its client may still be busy with it for long.
+pub(crate) fn received(ctx: &mut Ctx) {
+    if let Some(attempt) = ctx.attempt.as_mut() {
+        attempt.received();
+    }
 }
 
 /// Why an answer cannot be passed on: a protocol that nobody asked for, or a framing that Pingora would

@@ -44,12 +44,15 @@ pub(crate) async fn endpoint(
         }
     }
     let time_left = time_left(gateway, ctx);
+    let request_timeout = ctx.target().map(|target| target.request_timeout);
     let (Some(forward), Some(attempt)) = (ctx.forward.as_ref(), ctx.attempt.as_mut()) else {
         return Err(unavailable(ctx, No::Endpoint));
     };
     attempt.facts.receiving = forward.deadline.is_none();
-    let connect = forward.pool.plan.timeouts.connect;
-    let connect = time_left.map_or(connect, |left| connect.min(left));
+    let patience = forward.pool.plan.timeouts.connect;
+    let connect = time_left.map_or(patience, |left| patience.min(left));
+    let fair = request_timeout.map_or(patience, |limit| patience.min(limit));
+    attempt.facts.hurried = connect < fair / 2;
     let mut peer = peer(&forward.pool.plan, attempt.address(), forward.connections, connect);
     if session.is_upgrade_req() {
         peer.options.read_timeout = Some(forward.pool.plan.timeouts.tunnel);
@@ -82,6 +85,9 @@ async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Res
     if let Some(attempt) = waited? {
         return Ok(attempt);
     }
+    if forward.deadline.is_some_and(|deadline| gateway.clock.until(deadline).is_zero()) {
+        return Err(No::Time);
+    }
     // Nobody has come back. Rather than make a failure up, the request goes to one who may be.
     forward.request.last_resort = true;
     match pool.begin(&forward.request, false) {
@@ -99,7 +105,7 @@ fn pause(ctx: &Ctx) -> Duration {
     if !forward.pause {
         return Duration::ZERO;
     }
-    random::with(|rng| wait_before(forward.sent_retries, &target.retry, rng))
+    random::with(|rng| wait_before(forward.pauses, &target.retry, rng))
 }
 
 /// Waits in the pool's queue; `None`: in vain.
@@ -110,7 +116,7 @@ async fn wait(
     patience: Duration,
 ) -> Result<Option<Attempt>, No> {
     let result = |result| pool.metrics.wait_ended(result);
-    if patience.is_zero() {
+    if patience.is_zero() || pool.plan.queue.size == 0 {
         return Ok(None);
     }
     let Some(mut waiting) = pool.wait(&forward.request) else {

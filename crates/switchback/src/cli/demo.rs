@@ -34,7 +34,7 @@ pub(crate) struct Demo {
     /// Never repeat a failed attempt: to see what retries are worth
     #[arg(long)]
     no_retry: bool,
-    /// Never probe the backends: to see what health checks are worth
+    /// Never probe the backends, nor eject them: to see what health checks are worth
     #[arg(long)]
     no_health: bool,
 }

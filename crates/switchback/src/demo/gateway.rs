@@ -12,8 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use switchback_core::plan::{
-    AccessLogPlan, Action, AdminPlan, DrainPlan, EndpointPlan, HealthPlan, ListenerPlan, Plan,
-    PoolPlan, ProbePlan, RetryPolicy, RoutePlan, StatusSet, Target, Timeouts, Weight,
+    AccessLogPlan, Action, AdminPlan, DrainPlan, EjectionPlan, EndpointPlan, HealthPlan,
+    ListenerPlan, Plan, PoolPlan, ProbePlan, RetryPolicy, RoutePlan, StatusSet, Target, Timeouts,
+    Weight,
 };
 use switchback_core::route::{HostPattern, PathPattern};
 use switchback_core::{PoolIndex, Status};
@@ -176,6 +177,7 @@ fn plan(
         zone: None,
         pools: vec![PoolPlan {
             health: health(options),
+            ejection: EjectionPlan { enabled: options.health, ..EjectionPlan::default() },
             timeouts,
             ..PoolPlan::of(POOL, endpoints.iter().copied().map(EndpointPlan::at).collect())
         }],
