@@ -1,47 +1,62 @@
 //! Who gets how much, seen from the endpoints.
+//!
+//! Each part of what a pool promises has its file: shares by weight and slow start, keys that stay at
+//! home, the ladder of tiers, zones and drained endpoints, and limits with the queue in front of them.
+//! What is a matter of chance is held to a bound that a sound gateway misses once in a million runs.
+
+#[path = "balancing/hashing.rs"]
+mod hashing;
+#[path = "balancing/ladder.rs"]
+mod ladder;
+#[path = "balancing/limits.rs"]
+mod limits;
+#[path = "balancing/shares.rs"]
+mod shares;
 
 use std::path::Path;
 use std::time::Duration;
 
-use switchback_testkit::{Answer, Backend, Behavior, Gateway, Load};
+use switchback_testkit::{Backend, Gateway, eventually};
+
+/// Probes that notice within a fraction of a second, and endpoints that are back at once.
+const NIMBLE: &str = "health: { tcp: {}, interval: 200ms, fast_interval: 100ms, rise: 1, fall: 1 }\n\
+                      slow_start: { enabled: false }";
+
+/// Far more than anything here takes.
+const SOON: Duration = ms(10_000);
 
 fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_switchback"))
 }
 
-async fn gateway(backends: &[Backend], weights: &[u16], balance: &str) -> Gateway {
-    let endpoints: Vec<_> = backends
-        .iter()
-        .zip(weights)
-        .map(|(backend, weight)| format!("{{ address: '{}', weight: {weight} }}", backend.addr()))
-        .collect();
-    Gateway::builder()
-        .pool_of("web", &endpoints)
-        .pool_yaml(&format!("balance: {balance}"))
-        .start(binary())
-        .await
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
 }
 
-#[tokio::test]
-async fn round_robin_gives_each_exactly_its_weight() {
-    let backends = Backend::start_many(3).await;
-    let gateway = gateway(&backends, &[5, 2, 1], "round_robin").await;
-    let report = Load::new(gateway.addr()).clients(1).count(160).run().await;
-    assert_eq!(report.ok, 160, "{report}");
-    let got: Vec<_> = backends.iter().map(Backend::requests).collect();
-    assert_eq!(got, [100, 40, 20]);
+/// An endpoint in YAML, with more keys than its address.
+fn endpoint(backend: &Backend, keys: &str) -> String {
+    format!("{{ address: '{}', {keys} }}", backend.addr())
 }
 
-#[tokio::test]
-async fn least_requests_keeps_away_from_the_slow() {
-    let backends = Backend::start_many(3).await;
-    for (backend, delay) in backends.iter().zip([100, 5, 5]) {
-        let delay = Duration::from_millis(delay);
-        backend.set(Behavior::Answer(Answer::ok("x").delay(delay)));
-    }
-    let gateway = gateway(&backends, &[1, 1, 1], "least_requests").await;
-    let report = Load::new(gateway.addr()).clients(12).count(900).run().await;
-    assert_eq!(report.ok, 900, "{report}");
-    let slow = backends[0].requests();
-    assert!((1..150).contains(&slow), "the slow one got {slow} of 900");
+/// How many requests each has had.
+fn requests(backends: &[Backend]) -> Vec<u64> {
+    backends.iter().map(Backend::requests).collect()
+}
+
+/// How many requests a backend had at once, where each takes `work` and then its answer is written: as
+/// it counts itself, so never more than there were.
+fn most_at_once(backend: &Backend, work: Duration) -> usize {
+    let begun: Vec<_> = backend.recorded().iter().map(|request| request.at).collect();
+    let overlaps = |at| begun.iter().filter(|&&begin| begin <= at && at < begin + work).count();
+    begun.iter().map(|&at| overlaps(at)).max().unwrap_or(0)
+}
+
+/// Waits until an endpoint has this status in each of so many pools.
+async fn has_status(gateway: &Gateway, backend: &Backend, status: &str, pools: usize) {
+    let endpoint = backend.addr().to_string();
+    eventually(SOON, &format!("{endpoint} is {status}"), async || {
+        let labels = [("endpoint", &*endpoint), ("status", status)];
+        gateway.metric("switchback_endpoint_status", &labels).await == pools as f64
+    })
+    .await;
 }

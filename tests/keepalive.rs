@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use switchback_testkit::{Backend, Behavior, Ending, Gateway, Load, duplicated};
+use switchback_testkit::{Answer, Backend, Behavior, Client, Ending, Gateway, Load, duplicated};
 
 fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_switchback"))
@@ -98,4 +98,60 @@ async fn closed_after_every_fifth_answer() {
 async fn closed_after_every_answer() {
     let closes = Behavior::CloseAfterEvery { answers: 1, ending: Ending::Fin };
     raced("closed after every answer", closes, LOST, |load| load.clients(8).count(1_000)).await;
+}
+
+/// A request after so much silence; whether it went out on a connection that had been used before.
+async fn reuses(client: &mut Client, backend: &Backend, method: &str, silence: Duration) -> bool {
+    // The silence is what is tested: it is not waited for anything.
+    tokio::time::sleep(silence).await;
+    let answer = client.request(method, "/", &[], b"").await.expect("an answer");
+    assert_eq!(answer.status, 200);
+    backend.recorded().last().expect("a request").nth > 0
+}
+
+#[tokio::test]
+async fn a_hint_tells_for_how_long_a_post_may_reuse_a_connection() {
+    // Of one second half is safe, of four seconds three.
+    for (hint, safe, unsafe_after) in [("timeout=1", 150, 700), ("timeout=4, max=99", 1_500, 3_200)]
+    {
+        let backend = Backend::start().await;
+        backend.set(Behavior::Answer(Answer::ok("x").header("Keep-Alive", hint)));
+        let gateway = gateway(std::slice::from_ref(&backend)).await;
+        let mut client = gateway.client().await;
+        assert!(!reuses(&mut client, &backend, "POST", ms(0)).await, "{hint}: the first is new");
+        assert!(reuses(&mut client, &backend, "POST", ms(safe)).await, "{hint}: it is safe");
+        assert!(!reuses(&mut client, &backend, "POST", ms(unsafe_after)).await, "{hint}: no more");
+        assert!(!reuses(&mut client, &backend, "GET", ms(0)).await, "GETs have their own");
+        for method in ["GET", "PUT"] {
+            let reused = reuses(&mut client, &backend, method, ms(unsafe_after)).await;
+            assert!(reused, "{hint}: {method} may be repeated");
+        }
+        assert_eq!(backend.connections(), 3, "{hint}");
+    }
+}
+
+#[tokio::test]
+async fn a_hint_of_zero_is_a_connection_for_one_post() {
+    let backend = Backend::start().await;
+    backend.set(Behavior::Answer(Answer::ok("x").header("Keep-Alive", "timeout=0")));
+    let gateway = gateway(std::slice::from_ref(&backend)).await;
+    let mut client = gateway.client().await;
+    for post in 1..=3 {
+        assert!(!reuses(&mut client, &backend, "POST", ms(0)).await, "{post}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_hint_trust_is_earned_by_requests_that_may_fail() {
+    let backend = Backend::start().await;
+    let gateway = gateway(std::slice::from_ref(&backend)).await;
+    let mut client = gateway.client().await;
+    assert!(!reuses(&mut client, &backend, "POST", ms(0)).await, "the first is new");
+    assert!(!reuses(&mut client, &backend, "POST", ms(300)).await, "nothing is known");
+    // One that has served after so long makes half of that safe.
+    assert!(!reuses(&mut client, &backend, "GET", ms(0)).await, "GETs have their own");
+    assert!(reuses(&mut client, &backend, "GET", ms(1_500)).await);
+    assert!(!reuses(&mut client, &backend, "POST", ms(0)).await, "it was idle since");
+    assert!(reuses(&mut client, &backend, "POST", ms(200)).await);
+    assert!(!reuses(&mut client, &backend, "POST", ms(1_200)).await);
 }

@@ -9,17 +9,21 @@
 //! - **A sample lifts the average at most tenfold** (a winsorized peak). One request that takes a
 //!   thousand times as long, because of what *it* asked for, would keep its endpoint out for
 //!   10 s × ln 1000, more than a minute. Three such in a row still lift it a thousandfold.
-//! - **A failure is slow**, however fast it was. A refused connection takes no time, and an
-//!   endpoint that refuses would attract all traffic (ingress-nginx #5540 and #9882). The first
-//!   failure counts as ten times the pool's typical latency, the second in a row as a hundred, more
-//!   as a thousand: while the others have fewer than that in flight each, hardly a request goes
-//!   there, without any ejection.
+//! - **A failure is slow**, however fast it was. A refused connection takes no time, and an endpoint
+//!   that refuses would attract all traffic (ingress-nginx #5540 and #9882). The first failure counts
+//!   as ten times the pool's typical latency, the second in a row as a hundred, more as a thousand
+//!   (half of that, after what is below): while the others have fewer than that in flight each, hardly a
+//!   request goes there, without any ejection.
 //! - **Waiting counts.** An endpoint that hangs is not observed; its average would decay faster
 //!   than its queue grows, and attract everybody until the first timeout. So a request that has
 //!   waited for longer than the average is a sample already ([`Latency::began`]), and no average
 //!   counts for less than the typical one because it decayed: being no better than the others is
 //!   enough to be tried again.
 //! - **An unknown endpoint counts as typical**, not as free (Finagle) nor as taking 1 s (tower).
+//! - **Noise is no difference.** Averages are never equal, and their order lasts: one slow first
+//!   answer would keep an endpoint out of an idle pool for half a minute, and the dearest of three for
+//!   as long as it is the dearest. So up to twice the typical latency, and down to half of it, counts as
+//!   typical, and only what goes beyond as faster or slower.
 //!
 //! The two that are compared were drawn by weight, so latency must not be divided by weight too:
 //! idle endpoints of equal latency would not get their shares, the heavy would get everything. Only
@@ -44,6 +48,10 @@ const WORST: u8 = 3;
 /// What a failure is measured by where the pool has no typical latency or a smaller one: 1 ms,
 /// which makes 10 ms of the first failure.
 const LEAST_TYPICAL: f64 = 1e6;
+
+/// Up to so many times the typical latency, and down to such a part of it, is noise: what goes beyond
+/// counts by as many times less.
+const ALIKE: f64 = 2.0;
 
 /// How long an endpoint takes to answer, lately.
 ///
@@ -115,6 +123,8 @@ impl Latency {
             Some(average) => average.max(self.average.min(typical.unwrap_or(0.0))).max(waits),
             None => typical.map_or(LEAST_TYPICAL, |typical| typical.max(waits)),
         };
+        let latency =
+            typical.map_or(latency, |typical| (latency / ALIKE).max(typical.min(latency * ALIKE)));
         latency * (1.0 + f64::from(in_flight) / weight)
     }
 

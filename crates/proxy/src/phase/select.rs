@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::header::{CONTENT_LENGTH, EXPECT};
+use pingora::http::RequestHeader;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -133,18 +135,40 @@ async fn wait(
     Ok(granted)
 }
 
-/// Waits for something, and stops when the client goes away. Of a request whose body is still to come
-/// that cannot be seen: it would have to be read.
+/// The longest body that is taken in while its request waits: what Pingora keeps to send it again.
+const KEPT: usize = 64 * 1024;
+
+/// Waits for something, and stops when the client goes away. That can be seen only behind the request's
+/// body, which is taken in meanwhile if it can be kept; of a longer one, or one of which nobody knows the
+/// length, it cannot be seen.
 async fn while_there<T>(session: &mut Session, work: impl Future<Output = T>) -> Result<T, No> {
     if !session.as_mut().is_body_done() {
-        return Ok(work.await);
+        if !can_be_kept(session.req_header()) {
+            return Ok(work.await);
+        }
+        session.as_mut().enable_retry_buffering();
     }
-    tokio::select! {
-        biased;
-        done = work => Ok(done),
-        // It ends only when the client does: what else it sends is its next request, and kept.
-        _ = session.as_mut().read_body_or_idle(true) => Err(No::Client),
+    let mut work = std::pin::pin!(work);
+    loop {
+        let received = session.as_mut().is_body_done();
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            // Behind the body it ends only when the client does: what else it sends is its next
+            // request, and kept.
+            read = session.as_mut().read_body_or_idle(received) => match read {
+                Ok(_) if !received => {}
+                _ => return Err(No::Client),
+            },
+        }
     }
+}
+
+/// Whether a request's body is short enough to be kept, and on its way without having been asked for.
+fn can_be_kept(request: &RequestHeader) -> bool {
+    let length = request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = length.and_then(|length| length.parse::<usize>().ok());
+    length.is_some_and(|length| length <= KEPT) && !request.headers.contains_key(EXPECT)
 }
 
 fn time_left(gateway: &Gateway, ctx: &Ctx) -> Option<Duration> {

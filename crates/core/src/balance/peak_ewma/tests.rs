@@ -97,11 +97,11 @@ fn an_unknown_or_forgotten_endpoint_costs_as_a_typical_one_and_no_less() {
     slow.observe(ms(90), typical(10), at(0));
     let cost = |latency: Latency, now| latency.cost(now, 0, 1.0, typical(10));
     assert_near(Some(cost(unknown, at(0))), 10.0);
-    assert_near(Some(cost(slow, at(0))), 90.0);
+    assert_near(Some(cost(slow, at(0))), 90.0 / 2.0);
     assert_near(Some(cost(slow, at(600_000))), 10.0);
     let mut fast = Latency::default();
     fast.observe(ms(3), typical(10), at(0));
-    assert_near(Some(cost(fast, at(600_000))), 3.0);
+    assert_near(Some(cost(fast, at(600_000))), 3.0 * 2.0);
 }
 
 /// The end of a request: when, which, where, after how long, whether well.
@@ -292,13 +292,26 @@ fn one_that_hangs_keeps_what_it_has_and_attracts_no_more() {
 }
 
 #[test]
+fn what_differs_by_less_than_noise_costs_the_same() {
+    let cost = |millis| {
+        let mut latency = Latency::default();
+        latency.observe(ms(millis), typical(10), at(0));
+        latency.cost(at(0), 0, 1.0, typical(10))
+    };
+    for alike in [5, 7, 15, 20] {
+        assert_near(Some(cost(alike)), 10.0);
+    }
+    assert!(cost(4) < cost(5) && cost(20) < cost(21));
+}
+
+#[test]
 fn a_request_that_waits_is_a_sample_until_something_is_heard() {
     let mut latency = Latency::default();
     latency.observe(ms(10), typical(10), at(0));
     latency.began(0, at(0));
     latency.began(1, at(40));
     let cost = |latency: Latency, in_flight| latency.cost(at(50), in_flight, 1.0, typical(10));
-    assert_near(Some(cost(latency, 2)), 150.0);
+    assert_near(Some(cost(latency, 2)), 150.0 / 2.0);
     assert_near(Some(cost(latency, 0)), 10.0);
     latency.observe(ms(10), typical(10), at(50));
     assert!(cost(latency, 2) < cost(latency, 4));
