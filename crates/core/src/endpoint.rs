@@ -156,7 +156,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether a pick may choose it now: it is not full, not out of reach, not switched off.
+    /// Whether a pick may choose it now: it is not full, not out of reach, not switched off. For those
+    /// who check the pool.
     pub fn is_pickable(&self) -> bool {
         self.step.is_some()
     }

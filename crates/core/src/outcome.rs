@@ -188,7 +188,7 @@ impl Outcome {
     }
 
     /// Whether the endpoint was lost, as when its process ends, before the client had anything of an
-    /// answer: one that comes back could serve the request.
+    /// answer's body: one that comes back could serve the request.
     pub fn is_lost(self) -> bool {
         self.is_unreachable()
             || matches!(

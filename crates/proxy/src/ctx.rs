@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use http::HeaderValue;
 use switchback_core::plan::{Action, Target};
 use switchback_core::pool::PickRequest;
 use switchback_core::{Outcome, Timestamp};
@@ -70,8 +71,10 @@ pub(crate) struct Forward {
     pub(crate) pause: bool,
     /// How often it did, or would have; the more, the longer.
     pub(crate) pauses: u32,
-    /// Retries after attempts that burdened nobody.
-    pub(crate) free_retries: u32,
+    /// Whether it has gone on after an attempt that burdened nobody, which is free once.
+    pub(crate) free_used: bool,
+    /// The cookie that the gateway has added to the answer.
+    pub(crate) cookie: Option<HeaderValue>,
     /// How often it has been everywhere, and begun again.
     pub(crate) rounds: u32,
     /// How long it has waited in the pool's queue.
@@ -200,7 +203,8 @@ impl Forward {
             attempts_sent: 0,
             pause: false,
             pauses: 0,
-            free_retries: 0,
+            free_used: false,
+            cookie: None,
             rounds: 0,
             waited: Duration::ZERO,
             counted: false,

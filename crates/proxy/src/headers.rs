@@ -68,6 +68,14 @@ pub(crate) fn came_over_tls(request: &RequestHeader) -> bool {
     first.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
 }
 
+/// Whether an answer may go on for long: a stream, an upgrade, a large file.
+pub(crate) fn may_last(answer: &ResponseHeader) -> bool {
+    /// What takes longer than that is a matter of the client's line.
+    const SHORT: u64 = 64 * 1024;
+    let length = answer.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse::<u64>().ok()).is_none_or(|length| length > SHORT)
+}
+
 /// How long the endpoint says that it keeps an idle connection.
 pub(crate) fn keeps_alive(answer: &ResponseHeader) -> Option<Duration> {
     keepalive::hint_in(answer.headers.get(&KEEP_ALIVE)?.to_str().ok()?)

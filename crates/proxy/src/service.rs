@@ -10,6 +10,7 @@
 //!   upstream_request_filter phase::forward   the request's header                               │
 //!   request_body_filter    phase::forward    proof that the header went out                     │
 //!   upstream_response_filter phase::response Outcome (status) → retry::decide ── yes ───────────┤
+//!   upstream_response_body_filter phase::response  its end                                      │
 //!   error_while_proxy      phase::failure    Outcome (sent: no/maybe) → retry::decide ── yes ───┘
 //!   fail_to_proxy          phase::failure    the gateway's own answer
 //! logging                  phase::finish     ends the last attempt; access log; metrics

@@ -18,8 +18,8 @@ pub(crate) fn endpoint(pool: &PoolHandle, header: &RequestHeader) -> Option<Endp
 }
 
 /// Names the endpoint that answers to the client, unless the client has named it.
-pub(crate) fn keep(ctx: &Ctx, answer: &mut ResponseHeader) -> Result<()> {
-    let (Some(forward), Some(attempt)) = (ctx.forward.as_ref(), ctx.attempt.as_ref()) else {
+pub(crate) fn keep(ctx: &mut Ctx, answer: &mut ResponseHeader) -> Result<()> {
+    let (Some(forward), Some(attempt)) = (ctx.forward.as_mut(), ctx.attempt.as_ref()) else {
         return Ok(());
     };
     let Some(sticky) = &forward.pool.sticky else { return Ok(()) };
@@ -29,7 +29,17 @@ pub(crate) fn keep(ctx: &Ctx, answer: &mut ResponseHeader) -> Result<()> {
     }
     let cookie = set_cookie(&sticky.plan, sticky.value(endpoint), ctx.over_tls);
     let cookie = HeaderValue::from_str(&cookie).or_fail()?;
+    forward.cookie = Some(cookie.clone());
     answer.append_header(SET_COOKIE, cookie)?;
+    Ok(())
+}
+
+/// Gives an answer that takes the place of one whose header the client has the cookie that this one had:
+/// it is no difference, and does not go out again.
+pub(crate) fn keep_as_begun(ctx: &Ctx, answer: &mut ResponseHeader) -> Result<()> {
+    if let Some(cookie) = ctx.forward.as_ref().and_then(|forward| forward.cookie.clone()) {
+        answer.append_header(SET_COOKIE, cookie)?;
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use switchback_core::outcome::Sent;
 use switchback_core::pool::{End, Picked};
 use switchback_core::{EndpointIndex, Event, Outcome, Timestamp};
 use switchback_telemetry::metrics::InFlight;
@@ -56,6 +57,8 @@ pub struct Facts {
     pub first_byte: Option<Duration>,
     /// How long the endpoint alone was awaited for the answer's header.
     pub waited: Option<Duration>,
+    /// Whether the pool knows that already.
+    pub told: bool,
     /// The answer's status.
     pub status: Option<u16>,
     /// Whether the status counts as a failure when the success rate is taken.
@@ -106,16 +109,22 @@ impl Attempt {
         self.pool.may_reuse(self.endpoint(), idle)
     }
 
-    /// Notes that the answer's header has come, with this status.
-    pub fn answered(&mut self, status: u16) {
+    /// Notes that the answer's header has come, with this status; `lasting`: its end may be long in
+    /// coming.
+    pub fn answered(&mut self, status: u16, lasting: bool) {
         let now = self.pool.clock().now();
-        if self.picked.is_knock() {
-            self.pool.tell(Event::Connected(self.picked));
-        }
         self.facts.status = Some(status);
         self.facts.first_byte = Some(now - self.began);
         self.facts.waited = self.waited(now);
         self.facts.errored = self.pool.plan.ejection.statuses.contains(status);
+        match self.facts.waited.filter(|_| lasting && !self.facts.errored) {
+            Some(waited) => {
+                self.facts.told = true;
+                self.pool.tell(Event::Answered(self.picked, waited));
+            }
+            None if self.picked.is_knock() => self.pool.tell(Event::Connected(self.picked)),
+            None => {}
+        }
     }
 
     /// Ends it, and gives what the access log shows of it.
@@ -127,11 +136,17 @@ impl Attempt {
             connect: self.facts.connect,
             first_byte: self.facts.first_byte,
             outcome: outcome.as_str(),
-            sent: outcome.meaning().sent.as_str(),
+            sent: self.sent(outcome).as_str(),
             status: self.facts.status,
             decision: None,
             detail: detail.map(Text::from),
         }
+    }
+
+    /// How much of the request the endpoint can have: nothing, where there was no connection.
+    fn sent(&self, outcome: Outcome) -> Sent {
+        let connected = self.facts.connect.is_some();
+        if connected { outcome.meaning().sent } else { Sent::No }
     }
 
     /// How long the endpoint alone has been awaited.
@@ -150,7 +165,7 @@ impl Attempt {
         let end = End {
             outcome,
             errored: facts.errored,
-            waited: facts.waited.or_else(|| self.waited(now)),
+            waited: if facts.told { None } else { facts.waited.or_else(|| self.waited(now)) },
             retry_after: facts.retry_after,
             idle: facts.idle,
             keeps_alive: facts.keeps_alive,

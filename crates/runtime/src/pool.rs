@@ -1,7 +1,7 @@
 //! A pool that services share: its state behind a lock, its metrics beside it.
 //!
-//! The lock is held for the length of a pick or of an event, both of which cost some tens of
-//! nanoseconds whatever the pool's size; nothing is awaited or logged under it. What follows from an
+//! The lock is held for the length of a pick or of an event: some tens of nanoseconds whatever the pool's
+//! size, but for failures, which may walk the pool. Nothing is awaited or logged under it. What follows from an
 //! event — a line of the log, a probe, an attempt for a request that waited — is done after.
 
 use std::collections::HashMap;
@@ -97,7 +97,7 @@ impl PoolHandle {
         let (pick, effects) = random::with(|rng| {
             let pool = &mut self.state.lock().pool;
             let due = pool.next_tick().is_some_and(|at| at <= now);
-            let effects = due.then(|| pool.tick(now, rng));
+            let effects = due.then(|| self.shown(pool.tick(now, rng)));
             if first {
                 pool.request(now);
             }
@@ -144,7 +144,7 @@ impl PoolHandle {
             let now = self.clock.now();
             let (next, effects) = random::with(|rng| {
                 let mut state = self.state.lock();
-                let effects = state.pool.tick(now, rng);
+                let effects = self.shown(state.pool.tick(now, rng));
                 state.ticking = state.pool.waiting() > 0;
                 (state.ticking.then(|| state.pool.next_tick()), effects)
             });
@@ -187,7 +187,7 @@ impl PoolHandle {
         state.pool.endpoints().iter().map(|endpoint| endpoint.status()).collect()
     }
 
-    /// For how long a connection has not been used, if that is known.
+    /// When its connections were last used.
     pub fn idle(&self) -> &Idle {
         &self.idle
     }
@@ -233,7 +233,18 @@ impl PoolHandle {
     }
 
     fn apply(&self, event: Event, now: Timestamp) -> Effects {
-        random::with(|rng| self.state.lock().pool.apply(event, now, rng))
+        random::with(|rng| {
+            let mut state = self.state.lock();
+            self.shown(state.pool.apply(event, now, rng))
+        })
+    }
+
+    /// Shows changes of status while the lock is held: two of one endpoint must not change places.
+    fn shown(&self, effects: Effects) -> Effects {
+        for change in &effects.changes {
+            self.endpoints[change.endpoint.at()].set_status(change.to.position());
+        }
+        effects
     }
 
     fn attempt(self: &Arc<Self>, picked: Picked, now: Timestamp) -> Attempt {
@@ -242,7 +253,6 @@ impl PoolHandle {
 
     fn carry_out(self: &Arc<Self>, effects: Effects, failed: Option<String>, now: Timestamp) {
         for change in effects.changes {
-            self.endpoints[change.endpoint.at()].set_status(change.to.position());
             self.log(&change, failed.as_deref(), now);
         }
         if let Some(endpoint) = effects.probe_now {

@@ -1,4 +1,4 @@
-//! The endpoints of one rung and tier, kept by weight.
+//! The endpoints of one rung, tier and distance, kept by weight.
 //!
 //! Endpoints leave when they are full and come back with the next answer, so both cost the same
 //! whatever the pool's size: a member's place is looked up, and the last member takes the place of

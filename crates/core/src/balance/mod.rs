@@ -1,4 +1,4 @@
-//! Choosing one endpoint among equals: those of one rung and tier.
+//! Choosing one endpoint among equals: those of one rung, tier and distance.
 //!
 //! Equals are kept by weight (`Candidates`), so that a choice costs by the number of *different
 //! weights*, not of endpoints: the same with three endpoints as with ten thousand, except that a

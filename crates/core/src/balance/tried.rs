@@ -1,4 +1,4 @@
-//! The endpoints that a request has tried, and so never goes to again.
+//! The endpoints that a request has tried, and so does not go to again in this round.
 
 use smallvec::SmallVec;
 
@@ -45,16 +45,6 @@ impl Tried {
         self.list.iter().copied()
     }
 
-    /// How many were tried.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Whether none was.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
     fn set_bit(&mut self, endpoint: EndpointIndex) {
         let (word, bit) = (endpoint.at() / 64, endpoint.at() % 64);
         if self.bits.len() <= word {
@@ -76,7 +66,7 @@ mod tests {
                 tried.insert(endpoint);
                 tried.insert(endpoint);
             }
-            assert_eq!(tried.len(), count as usize);
+            assert_eq!(tried.iter().count(), count as usize);
             for n in 0..count * 3 {
                 assert_eq!(tried.contains(EndpointIndex(n)), n % 3 == 0, "{n} of {count}");
             }

@@ -22,6 +22,9 @@
 //! dies with it, and says no more than the failed connection did; and if nothing but ejected
 //! endpoints is left and they are tried, their failures must not keep them out for ever.
 //!
+//! What fails there and is excused, because the others fail alike, is the caller's to tell
+//! ([`TrialEnd::Neutral`]).
+//!
 //! **In probation** every attempt that began in it counts, trial or not: one that was picked because
 //! nothing else was left is as good a sample, and the sooner the pool has its endpoint back. One that
 //! began before says how the endpoint was, and that is known: with answers that time out after

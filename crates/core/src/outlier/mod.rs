@@ -3,14 +3,14 @@
 //! Three parts, each usable without the others:
 //!
 //! - a [`Record`] of an endpoint's attempts, beside a [`Window`] of its whole pool's;
-//! - the [`verdict`]: whether the record is bad *compared to the rest of the pool's*. What every
+//! - the [`verdict()`]: whether the record is bad *compared to the rest of the pool's*. What every
 //!   endpoint does alike is no reason to eject one, for then nobody would be left to do better;
 //! - the [`Ejection`]: how long an endpoint stays away, and the probation by which it comes back.
 //!
 //! A pool calls them in this order, for an attempt whose outcome is the endpoint's doing:
 //!
 //! 1. [`Record::observe`], while the endpoint is [in](State::In); [`Ejection::attempt_ended`]
-//!    always;
+//!    always, unless [`Ejection::defer`] takes its place;
 //! 2. after a failure, [`Record::verdict`]; a success ejects nobody and costs nothing more;
 //! 3. if there is a cause and the [`allowance`] is not used up, [`Ejection::eject`] and
 //!    [`Record::withdraw`].

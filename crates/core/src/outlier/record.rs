@@ -59,9 +59,4 @@ impl Record {
     pub fn totals(&self, now: Timestamp) -> Counts {
         self.window.totals(now)
     }
-
-    /// Failures since the last success.
-    pub fn failures_in_a_row(&self) -> u32 {
-        self.in_a_row
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Ratio;
 
-/// How a pool chooses among the endpoints of one rung and tier.
+/// How a pool chooses among the endpoints of one rung, tier and distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Balance {
     /// Of two drawn at random by weight, the one with the smaller product of latency and requests

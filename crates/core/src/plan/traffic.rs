@@ -94,8 +94,8 @@ pub struct RetryPolicy {
     pub attempts: NonZeroU32,
     /// Answers that count as failures of the endpoint.
     pub statuses: StatusSet,
-    /// The wait before the second retry after something was sent; none before the first, twice as long
-    /// before each that follows. Each is drawn between half of that and all of it.
+    /// The wait before the second retry after an attempt that burdened its endpoint (one with a
+    /// connection); none before the first, twice as long before each that follows. Each is drawn between half of that and all of it.
     pub backoff: Duration,
     /// The longest such wait.
     pub max_backoff: Duration,

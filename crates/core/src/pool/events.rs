@@ -7,7 +7,7 @@ use rand_core::RngCore;
 use super::{Effects, End, Event, Picked, Pool, Why, find};
 use crate::endpoint::{Endpoint, Status};
 use crate::id::EndpointIndex;
-use crate::outcome::{Fault, Outcome};
+use crate::outcome::{Fault, Outcome, Sent};
 use crate::outlier::{self, Cause, State, TrialEnd};
 use crate::time::Timestamp;
 
@@ -40,8 +40,9 @@ impl Pool {
     /// is asked again after a minute, because the wish may come from one page of many.
     const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-    /// The share of failures of the others from which on one in probation is excused for its own.
-    const ALIKE: f64 = 0.05;
+    /// The share of failures of the others from which on one in probation is excused for its own: of
+    /// five requests one in four trials would fail by what all do.
+    const EXCUSED_FROM: f64 = 0.05;
 
     /// Takes in what happened.
     pub fn apply(&mut self, event: Event, now: Timestamp, rng: &mut impl RngCore) -> Effects {
@@ -49,6 +50,10 @@ impl Pool {
         match event {
             Event::Connected(picked) => self.connected(picked, now, &mut effects),
             Event::Reused(picked) => self.undecided(picked, now, &mut effects),
+            Event::Answered(picked, waited) => {
+                self.heard(picked.endpoint, waited, now);
+                self.connected(picked, now, &mut effects);
+            }
             Event::Ended(picked, end) => self.ended(picked, &end, now, rng, &mut effects),
             Event::Probed { endpoint, pass } => self.probed(endpoint, pass, now, &mut effects),
         }
@@ -94,7 +99,7 @@ impl Pool {
         }
         self.learn(endpoint, end, sign, now);
 
-        let ordinary = sign == Sign::Good && !picked.trial && !picked.knock;
+        let ordinary = sign == Sign::Good && !picked.knock;
         if ordinary && self.endpoints[endpoint.at()].is_at_ease() {
             if was_full {
                 self.place(endpoint);
@@ -124,22 +129,21 @@ impl Pool {
         }
         let typical = self.typical;
         match (sign, end.waited) {
-            (Sign::Good, Some(waited)) => {
-                it.latency.observe(waited, typical, now);
-                self.typical.observe(waited, now);
-            }
+            (Sign::Good, Some(waited)) => self.heard(endpoint, waited, now),
             (Sign::Errored | Sign::Bad, waited) => {
                 it.latency.failed(waited.unwrap_or_default(), typical, now);
             }
-            // Who leaves has waited at least so long.
+            // Who leaves has waited at least so long; less than is usual says nothing.
             (Sign::None, Some(waited)) => {
                 let known = it.latency.average(now).unwrap_or(0.0);
+                let known = known.max(typical.nanos().unwrap_or(0.0));
                 if waited.as_nanos() as f64 > known {
                     it.latency.observe(waited, typical, now);
                 }
             }
             (Sign::Good | Sign::None, None) => {}
         }
+        let it = &mut self.endpoints[endpoint.at()];
         if it.ejection.state() == State::In {
             match sign {
                 Sign::Good => it.record.observe(true, &mut self.window, now),
@@ -150,15 +154,20 @@ impl Pool {
         }
     }
 
+    /// The endpoint has begun to answer.
+    fn heard(&mut self, endpoint: EndpointIndex, waited: Duration, now: Timestamp) {
+        self.endpoints[endpoint.at()].latency.observe(waited, self.typical, now);
+        self.typical.observe(waited, now);
+    }
+
     /// Whether the endpoint can be reached, as far as the attempt tells.
     fn reached(&mut self, picked: Picked, end: &End, now: Timestamp) {
         let it = &mut self.endpoints[picked.endpoint.at()];
         it.reach = match end.outcome {
             outcome if outcome.is_unreachable() => it.reach.failed(picked.knock, now),
-            Outcome::ClientGone | Outcome::Abandoned | Outcome::LocalResources if picked.knock => {
-                it.reach.unknown()
-            }
-            _ if picked.knock => Default::default(),
+            // An answer opens; a new connection has opened already; the rest says nothing.
+            outcome if picked.knock && outcome.meaning().sent == Sent::Yes => Default::default(),
+            _ if picked.knock => it.reach.unknown(),
             _ => it.reach,
         };
     }
@@ -172,45 +181,79 @@ impl Pool {
         now: Timestamp,
         rng: &mut impl RngCore,
     ) -> Why {
-        let plan = &self.plan.ejection;
-        if !plan.enabled {
+        if !self.plan.ejection.enabled {
             return Why::Time;
         }
-        let limit = outlier::allowance(plan, self.enabled());
-        let tier = self.endpoints[picked.endpoint.at()].plan.tier;
-        let wish = end.retry_after.filter(|wish| !wish.is_zero());
-        let wish = wish.filter(|_| self.left_alone(tier) < limit);
-        let rest = self.rest_fails(picked.endpoint, now);
+        let state = self.endpoints[picked.endpoint.at()].ejection.state();
+        let trial_end = match state {
+            State::Probation { .. } => self.trial_end(picked.endpoint, sign, now),
+            State::In | State::Ejected { .. } => TrialEnd::Neutral,
+        };
+        let wish = self.wish(picked.endpoint, end);
+        let plan = &self.plan.ejection;
         let it = &mut self.endpoints[picked.endpoint.at()];
-        let was_in = it.ejection.state() == State::In;
-        let end_of_trial = match sign {
-            Sign::Good => TrialEnd::Passed,
-            // What they all do is no reason to keep one out.
-            Sign::Errored | Sign::Bad if rest < Self::ALIKE => TrialEnd::Failed,
-            Sign::Errored | Sign::Bad | Sign::None => TrialEnd::Neutral,
-        };
         match wish {
-            Some(wish) => it.ejection.defer(now + wish.min(Self::LONGEST_RETRY_AFTER), now),
-            None => it.ejection.attempt_ended(end_of_trial, picked.began, plan, now, rng),
+            Some(wish) => it.ejection.defer(now + wish, now),
+            None => it.ejection.attempt_ended(trial_end, picked.began, plan, now, rng),
         };
-        if !was_in || !matches!(sign, Sign::Errored | Sign::Bad) {
-            return it.ejection.cause().map_or(Why::Trusted, Why::Traffic);
+        if state == State::In && matches!(sign, Sign::Errored | Sign::Bad) {
+            self.eject(picked.endpoint, end.outcome, now, rng);
         }
-        let verdict = if end.outcome.is_unreachable() {
-            Some(Cause::Connection)
-        } else {
-            it.record.verdict(plan, &self.window, now)
+        let cause = self.endpoints[picked.endpoint.at()].ejection.cause();
+        match (state, cause) {
+            (State::Probation { .. }, None) => Why::Trusted,
+            (_, cause) => cause.map_or(Why::Time, Why::Traffic),
+        }
+    }
+
+    /// How long the endpoint is to be left alone at its own wish.
+    fn wish(&self, endpoint: EndpointIndex, end: &End) -> Option<Duration> {
+        let wish = end.retry_after.filter(|wish| !wish.is_zero())?;
+        let tier = self.endpoints[endpoint.at()].plan.tier;
+        let limit = outlier::allowance(&self.plan.ejection, self.enabled());
+        (self.left_alone(tier) < limit).then(|| wish.min(Self::LONGEST_RETRY_AFTER))
+    }
+
+    /// What an attempt means for an endpoint on probation.
+    fn trial_end(&self, endpoint: EndpointIndex, sign: Sign, now: Timestamp) -> TrialEnd {
+        let excused = || {
+            let own = self.endpoints[endpoint.at()].record.totals(now);
+            let rest = self.window.totals(now) - own;
+            rest.failure_share() >= Self::EXCUSED_FROM
         };
-        let Some(cause) = verdict else { return Why::Traffic(Cause::RetryAfter) };
+        match sign {
+            Sign::Good => TrialEnd::Passed,
+            Sign::Errored | Sign::Bad if !excused() => TrialEnd::Failed,
+            Sign::Errored | Sign::Bad | Sign::None => TrialEnd::Neutral,
+        }
+    }
+
+    /// Ejects an endpoint that is in, if its attempts give a reason and not too many are out.
+    fn eject(
+        &mut self,
+        endpoint: EndpointIndex,
+        outcome: Outcome,
+        now: Timestamp,
+        rng: &mut impl RngCore,
+    ) {
+        let plan = &self.plan.ejection;
+        let it = &self.endpoints[endpoint.at()];
+        let cause = if outcome.is_unreachable() {
+            Cause::Connection
+        } else if let Some(cause) = it.record.verdict(plan, &self.window, now) {
+            cause
+        } else {
+            return;
+        };
         // A probe within a moment confirms that an endpoint is out of reach, or ends its ejection; it
         // is not traffic alone that speaks against it.
         let confirmed = cause == Cause::Connection && self.plan.health.is_some();
-        if confirmed && self.enabled() > 1 || self.left_alone(tier) < limit {
-            let it = &mut self.endpoints[picked.endpoint.at()];
+        let limit = outlier::allowance(plan, self.enabled());
+        if confirmed && self.enabled() > 1 || self.left_alone(it.plan.tier) < limit {
+            let it = &mut self.endpoints[endpoint.at()];
             it.ejection.eject(cause, plan, now, rng);
             it.record.withdraw(&mut self.window);
         }
-        Why::Traffic(cause)
     }
 
     /// How many endpoints traffic alone keeps out, of this tier and those before it. One whose probes
@@ -223,12 +266,6 @@ impl Pool {
                 && !(probed && it.ejection.cause() == Some(Cause::Connection))
         };
         self.endpoints.iter().filter(counts).count()
-    }
-
-    /// How often, of all attempts, the other endpoints have failed lately.
-    fn rest_fails(&self, endpoint: EndpointIndex, now: Timestamp) -> f64 {
-        let own = self.endpoints[endpoint.at()].record.totals(now);
-        (self.window.totals(now) - own).failure_share()
     }
 
     fn probed(

@@ -57,6 +57,15 @@ impl Pool {
                 return Err(format!("{have} are {status}, counted {}", self.count(status)));
             }
         }
+        let timed = (0..).map(EndpointIndex).zip(&self.endpoints);
+        let timed: Vec<_> =
+            timed.filter_map(|(index, it)| it.timer.map(|timer| (timer, index))).collect();
+        if timed.len() != self.timers.len() || !timed.iter().all(|it| self.timers.contains(it)) {
+            return Err(format!("timers are {:?} and should be {timed:?}", self.timers));
+        }
+        if self.asked > self.waiting.len() {
+            return Err(format!("{} of {} were asked", self.asked, self.waiting.len()));
+        }
         Ok(())
     }
 }

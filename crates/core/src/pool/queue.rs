@@ -42,8 +42,11 @@ impl Pool {
         self.waiters += 1;
         let id = WaiterId(self.waiters);
         self.waiting.push_back(Waiter { id, request: request.clone() });
-        // Since the pick found nobody somebody may have become free; the next tick looks.
-        (self.stirred, self.asked) = (true, 0);
+        // Whoever stands before it has been asked; it has not, and since its pick somebody may have
+        // become free.
+        if !std::mem::replace(&mut self.stirred, true) {
+            self.asked = self.waiting.len() - 1;
+        }
         Some(id)
     }
 
@@ -52,7 +55,9 @@ impl Pool {
     pub fn leave(&mut self, waiter: WaiterId) -> bool {
         // They stand in the order of their numbers.
         let at = self.waiting.binary_search_by_key(&waiter, |waiting| waiting.id);
-        at.is_ok_and(|at| self.waiting.remove(at).is_some())
+        let Ok(at) = at else { return false };
+        self.asked -= usize::from(at < self.asked);
+        self.waiting.remove(at).is_some()
     }
 
     /// Gives the waiting what has become free.

@@ -1,7 +1,8 @@
 //! A new configuration for a running pool: what is known of an endpoint stays with its address.
 //!
 //! Endpoints keep their index for as long as they are named, and beyond that until their last attempt
-//! has ended; then another may take the place. Nothing is marked healthy by a new configuration, and
+//! has ended; then another may take the place. (In this release only the simulation reloads; the gateway
+//! is restarted.) Nothing is marked healthy by a new configuration, and
 //! nothing is forgotten.
 
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::health::Probes;
 use crate::id::EndpointIndex;
 use crate::outlier::{Ejection, Record, Window};
-use crate::plan::PoolPlan;
+use crate::plan::{Admin, EndpointPlan, PoolPlan};
 use crate::time::Timestamp;
 
 impl Pool {
@@ -82,19 +83,24 @@ impl Pool {
             self.counts[new.status().position()] += 1;
             self.endpoints.push(new);
         } else {
+            let index = EndpointIndex(u32::try_from(at).unwrap_or(u32::MAX));
+            let timer = self.endpoints[at].timer;
+            timer.map(|timer| self.timers.remove(&(timer, index)));
             self.endpoints[at] = new;
         }
         EndpointIndex(u32::try_from(at).unwrap_or(u32::MAX))
     }
 }
 
-/// What the endpoints that are not far weigh together, by tier; nothing where none is far.
+/// What the endpoints that are not far weigh together, by tier, if they are neither drained nor switched
+/// off; nothing where none is far.
 fn near(plan: &PoolPlan) -> Vec<(u8, i64)> {
     let mut near: Vec<(u8, i64)> = Vec::new();
     if plan.endpoints.iter().all(|endpoint| !endpoint.far) {
         return near;
     }
-    for endpoint in plan.endpoints.iter().filter(|endpoint| !endpoint.far) {
+    let serves = |it: &&EndpointPlan| !it.far && it.admin == Admin::Enabled;
+    for endpoint in plan.endpoints.iter().filter(serves) {
         let weight = i64::from(endpoint.weight.value());
         match near.iter_mut().find(|(tier, _)| *tier == endpoint.tier) {
             Some((_, sum)) => *sum += weight,

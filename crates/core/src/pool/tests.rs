@@ -11,6 +11,8 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use super::*;
+use crate::outcome::Outcome;
+use crate::outlier::Cause;
 use crate::plan::{Admin, Balance, EndpointPlan, HealthPlan, Ratio, SlowStart, Weight};
 
 fn plan(endpoints: &[(u16, u8)], balance: Balance, probed: bool) -> PoolPlan {

@@ -149,10 +149,10 @@ pub fn burdens(outcome: Outcome) -> bool {
     !nothing && !outcome.is_unreachable()
 }
 
-/// Whether a retry after an attempt with this outcome draws on the pool's budget; `free_retries` are
-/// the request's retries so far that did not have to.
-pub fn draws_on_budget(outcome: Outcome, free_retries: u32) -> bool {
-    burdens(outcome) || free_retries > 0
+/// Whether a retry after an attempt with this outcome draws on the pool's budget; `free_used`: the
+/// request has had its free one.
+pub fn draws_on_budget(outcome: Outcome, free_used: bool) -> bool {
+    burdens(outcome) || free_used
 }
 
 /// Decides, by every rule but the last: the budget is the caller's to draw on.

@@ -107,10 +107,10 @@ fn only_the_first_retry_of_what_burdened_nobody_is_free() {
     for outcome in Outcome::ALL {
         let free =
             outcome.is_unreachable() || [DeadBeforeRequest, LocalResources].contains(&outcome);
-        assert_eq!(draws_on_budget(outcome, 0), !free, "{outcome:?}");
+        assert_eq!(draws_on_budget(outcome, false), !free, "{outcome:?}");
         let sent = outcome.meaning().sent != Sent::No;
         assert_eq!(free, !sent && ![StreamRefused, WriteFailed].contains(&outcome), "{outcome:?}");
-        assert!(draws_on_budget(outcome, 1), "{outcome:?}");
+        assert!(draws_on_budget(outcome, true), "{outcome:?}");
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Request {
     pub(super) standing: Standing,
     pub(super) request: PickRequest,
     attempts_sent: u32,
-    free_retries: u32,
+    free_used: bool,
     /// How often it may have been executed.
     executions: u32,
     waited: Duration,
@@ -58,7 +58,7 @@ impl World {
                 .then(|| EndpointIndex(self.rng.random_range(0..endpoints))),
             ..PickRequest::default()
         };
-        self.dispatch(request, 0, 0, 0, Duration::ZERO);
+        self.dispatch(request, 0, false, 0, Duration::ZERO);
     }
 
     /// Lets a request go to an endpoint, wait for one, or fail.
@@ -66,7 +66,7 @@ impl World {
         &mut self,
         mut request: PickRequest,
         attempts_sent: u32,
-        free_retries: u32,
+        free_used: bool,
         executions: u32,
         waited: Duration,
     ) {
@@ -89,7 +89,7 @@ impl World {
         };
         let since = self.now;
         let request =
-            Request { standing, request, attempts_sent, free_retries, executions, waited, since };
+            Request { standing, request, attempts_sent, free_used, executions, waited, since };
         self.requests.push(request);
     }
 
@@ -162,17 +162,17 @@ impl World {
             );
             return;
         }
-        if draws_on_budget(outcome, it.free_retries) {
+        if draws_on_budget(outcome, it.free_used) {
             if !self.pool.grant_retry(self.now) {
                 return;
             }
             self.granted_retries += 1;
         }
-        it.free_retries += u32::from(!burdens(outcome));
+        it.free_used |= !burdens(outcome);
         if !self.pool.is_any_left(&it.request.tried) {
             it.request.tried = Tried::default();
         }
-        self.dispatch(it.request, it.attempts_sent, it.free_retries, it.executions, it.waited);
+        self.dispatch(it.request, it.attempts_sent, it.free_used, it.executions, it.waited);
     }
 
     /// A client goes away, wherever its request is.
@@ -205,6 +205,6 @@ impl World {
         }
         let request = PickRequest { last_resort: true, ..it.request };
         let waited = self.plan.queue.timeout;
-        self.dispatch(request, it.attempts_sent, it.free_retries, it.executions, waited);
+        self.dispatch(request, it.attempts_sent, it.free_used, it.executions, waited);
     }
 }

@@ -119,8 +119,8 @@ pub(crate) fn decide(
         },
     );
     // The first retry of what burdened nobody is free; not where a whole pool was found out of reach.
-    let free_retries = forward.free_retries + u32::from(forward.request.last_resort);
-    let costs = retry::draws_on_budget(outcome, free_retries);
+    let free_used = forward.free_used || forward.request.last_resort;
+    let costs = retry::draws_on_budget(outcome, free_used);
     if decision == Decision::Retry && costs && !forward.pool.grant_retry() {
         return Decision::Stop(Stop::Budget);
     }
@@ -150,7 +150,7 @@ pub(crate) fn end_attempt(
     forward.attempts_sent += u32::from(sent);
     let again = decision == Some(Decision::Retry);
     let burdens = retry::burdens(outcome);
-    forward.free_retries += u32::from(again && !burdens);
+    forward.free_used |= again && !burdens;
     forward.pause = false;
     if !retry::excludes_endpoint(outcome) {
         forward.connections = Connections::Fresh;

@@ -39,9 +39,11 @@ pub(crate) fn header(
     let status = answer.status.as_u16();
     let fails = ctx.target().is_some_and(|target| target.retry.statuses.contains(status));
     if let Some(attempt) = ctx.attempt.as_mut() {
-        attempt.answered(status);
+        attempt.answered(status, !fails && headers::may_last(answer));
         attempt.facts.keeps_alive = headers::keeps_alive(answer);
-        attempt.facts.retry_after = headers::retry_after(answer, ctx.time).filter(|_| fails);
+        if fails {
+            attempt.facts.retry_after = headers::retry_after(answer, gateway.clock.wall());
+        }
     }
     if fails {
         let decision = failure::decide(gateway, session, ctx, Outcome::FailureStatus);
@@ -58,12 +60,13 @@ pub(crate) fn header(
     headers::strip_hop_by_hop(answer);
     // The client may have a header already, of an answer whose body never came. This one takes its
     // place if its header is the same; Pingora does not send it again.
-    match failure::header_sent(session) {
-        Some(begun) if !headers::same_answer(begun, answer) => {
+    if let Some(begun) = failure::header_sent(session) {
+        sticky::keep_as_begun(ctx, answer)?;
+        if !headers::same_answer(begun, answer) {
             return Err(Error::new_up(error::ANSWER_DIFFERS));
         }
-        Some(_) => {}
-        None => sticky::keep(ctx, answer)?,
+    } else {
+        sticky::keep(ctx, answer)?;
     }
     if let (Some(watch), Some(forward)) = (&ctx.watch, &ctx.forward) {
         let timeouts = &forward.pool.plan.timeouts;

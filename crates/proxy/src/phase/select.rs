@@ -63,31 +63,32 @@ pub(crate) async fn endpoint(
 }
 
 async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<Attempt, No> {
-    let time_left = time_left(gateway, ctx);
-    let within = |time: Duration| time_left.map_or(time, |left| time.min(left));
     let pause = pause(ctx);
     if !pause.is_zero() {
-        while_there(session, tokio::time::sleep(within(pause))).await?;
+        let pause = time_left(gateway, ctx).map_or(pause, |left| pause.min(left));
+        while_there(session, tokio::time::sleep(pause)).await?;
     }
     let forward = ctx.forward.as_mut().ok_or(No::Endpoint)?;
-    if forward.deadline.is_some_and(|deadline| gateway.clock.until(deadline).is_zero()) {
+    let began = gateway.clock.now();
+    if forward.deadline.is_some_and(|deadline| deadline <= began) {
         return Err(No::Time);
     }
     let first = !std::mem::replace(&mut forward.counted, true);
-    let pool = forward.pool.clone();
-    match pool.begin(&forward.request, first) {
+    match forward.pool.begin(&forward.request, first) {
         Begin::Attempt(attempt) => return Ok(attempt),
         Begin::Nobody => return Err(No::Endpoint),
         Begin::Wait => {}
     }
-    let began = gateway.clock.now();
-    let patience = within(pool.plan.queue.timeout.saturating_sub(forward.waited));
+    let pool = forward.pool.clone();
+    let patience = pool.plan.queue.timeout.saturating_sub(forward.waited);
+    let patience = forward.deadline.map_or(patience, |deadline| patience.min(deadline - began));
     let waited = wait(session, &pool, forward, patience).await;
-    forward.waited += gateway.clock.now() - began;
+    let now = gateway.clock.now();
+    forward.waited += now - began;
     if let Some(attempt) = waited? {
         return Ok(attempt);
     }
-    if forward.deadline.is_some_and(|deadline| gateway.clock.until(deadline).is_zero()) {
+    if forward.deadline.is_some_and(|deadline| deadline <= now) {
         return Err(No::Time);
     }
     // Nobody has come back. Rather than make a failure up, the request goes to one who may be.

@@ -48,6 +48,55 @@ fn a_knock_on_a_connection_from_before_closes_the_door_to_nobody() {
 }
 
 #[test]
+fn a_knock_without_an_answer_lets_one_more_knock_and_not_all() {
+    for outcome in [Outcome::StaleConnection, Outcome::DeadBeforeRequest, Outcome::OutOfTime] {
+        let mut bed = Bed::new(&plan(&[(1, 0)], Balance::PeakEwma, true));
+        let _ = bed.request_at(0, Outcome::ConnectionRefused);
+        let _ = bed.pass(100);
+        let knock = bed.pick(&any());
+        let _ = bed.apply(Event::Reused(knock));
+        let _ = bed.end(knock, outcome);
+        assert!(bed.pick(&any()).is_knock(), "{outcome:?}");
+        assert_eq!(bed.try_pick(&any()), Pick::Wait, "{outcome:?}");
+    }
+}
+
+#[test]
+fn who_leaves_or_comes_does_not_lose_the_others_their_turn() {
+    let mut plan = plan(&[(1, 0), (1, 0)], Balance::RoundRobin, false);
+    plan.endpoints[0].max_requests = NonZeroU32::new(100);
+    plan.endpoints[1].max_requests = NonZeroU32::new(1);
+    let mut bed = Bed::new(&plan);
+    let _busy = bed.pick(&only(1, 2));
+    let mut at_first: Vec<_> = (0..100).map(|_| bed.pick(&any())).collect();
+    let stuck: Vec<_> = (0..100).map(|_| bed.pool.wait(&only(1, 2)).unwrap()).collect();
+    let last = bed.pool.wait(&any()).unwrap();
+    let _ = bed.end(at_first.pop().unwrap(), Outcome::Completed);
+    // One leaves and one comes at each turn, and nobody who has come overtakes.
+    let mut granted = Vec::new();
+    for left in &stuck[..4] {
+        assert!(bed.pool.leave(*left));
+        bed.pool.wait(&only(1, 2)).unwrap();
+        granted.extend(bed.pass(1).granted);
+    }
+    assert_eq!(granted.iter().map(|it| it.waiter).collect::<Vec<_>>(), [last]);
+}
+
+#[test]
+fn who_goes_early_tells_nothing_of_the_pace() {
+    let mut bed = Bed::new(&plan(&[(1, 0), (1, 0)], Balance::PeakEwma, false));
+    let serve = End { waited: Some(Duration::from_millis(10)), ..End::of(Outcome::Completed) };
+    for _ in 0..10 {
+        let picked = bed.pick(&only(1, 2));
+        let _ = bed.apply(Event::Ended(picked, serve));
+    }
+    let picked = bed.pick(&only(0, 2));
+    let waited = Some(Duration::from_micros(1));
+    let _ = bed.apply(Event::Ended(picked, End { waited, ..End::of(Outcome::ClientGone) }));
+    assert_eq!(bed.pool.endpoints()[0].latency.average(bed.now), None);
+}
+
+#[test]
 fn a_probe_frees_who_waits_for_a_knock_that_does_not_come_back() {
     let mut bed = Bed::new(&plan(&[(1, 0)], Balance::RoundRobin, true));
     let _ = bed.request_at(0, Outcome::ConnectTimeout);
@@ -137,6 +186,34 @@ fn what_all_do_alike_keeps_nobody_on_probation() {
         }
         assert!(back.is_some_and(|seconds| seconds < 30), "{share} %: {back:?} s");
     }
+}
+
+#[test]
+fn an_endpoint_with_a_stream_is_not_taken_for_one_that_hangs() {
+    let mut bed = Bed::new(&plan(&[(1, 0), (1, 0)], Balance::PeakEwma, false));
+    let waited = Duration::from_millis(5);
+    let serve = |bed: &mut Bed| {
+        let picked = bed.pick(&any());
+        let end = End { waited: Some(waited), ..End::of(Outcome::Completed) };
+        let _ = bed.apply(Event::Ended(picked, end));
+        picked.endpoint.0
+    };
+    for _ in 0..100 {
+        let _ = bed.pass(10);
+        serve(&mut bed);
+    }
+    let stream = bed.pick(&only(0, 2));
+    let _ = bed.apply(Event::Answered(stream, waited));
+    let mut at_it = 0;
+    for _ in 0..1000 {
+        // The other one has as many in flight.
+        let other = bed.pick(&only(1, 2));
+        let _ = bed.apply(Event::Answered(other, waited));
+        let _ = bed.pass(100);
+        at_it += u32::from(serve(&mut bed) == 0);
+        let _ = bed.end(other, Outcome::Abandoned);
+    }
+    assert!((300..=700).contains(&at_it), "{at_it} of 1000");
 }
 
 #[test]
