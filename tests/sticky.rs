@@ -338,3 +338,23 @@ async fn sessions_stay_whatever_the_algorithm() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_new_client_is_rescued_when_a_body_never_comes() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    let backends = Backend::start_many(2).await;
+    let gateway = sticky(&backends, SECRET, "")
+        .pool_yaml("timeouts: { idle: 300ms }")
+        .pool_yaml("ejection: { enabled: false }")
+        .start(binary())
+        .await;
+    backends[0].set(Behavior::Garbage(head.into()));
+    backends[1].set(Behavior::Garbage(format!("{head}hello").into()));
+    for _ in 0..MANY {
+        let answer = ask(&gateway, &[]).await;
+        assert_eq!(answer.text(), "hello", "ended as {:?}", answer.end);
+        // The cookie went out with the header; the next answer is told apart by no other.
+        assert_eq!(set_cookies(&answer).len(), 1);
+    }
+    assert!(backends[0].requests() > 0, "the fault was never met");
+}

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 use switchback_core::plan::{Action, Target};
 use switchback_core::pool::PickRequest;
+use switchback_core::retry::Decision;
 use switchback_core::{Outcome, Timestamp};
 use switchback_runtime::{Attempt, Gateway, Generation, InFlight, PoolHandle};
 use switchback_telemetry::access::Attempts;
@@ -47,6 +48,9 @@ pub struct Ctx {
     pub(crate) attempts_omitted: u32,
     /// The failed request's reason, and whose doing it was.
     pub(crate) failure: Option<Failure>,
+    /// Whether a limit, and not the lack of an endpoint, stopped another attempt: the promise that was not
+    /// kept, if somebody could have answered.
+    pub(crate) stopped_by_a_limit: bool,
     /// The status that the gateway answers if nothing else follows.
     pub(crate) status: Option<u16>,
     /// Its line of the access log, until it is written; `None`, too, where there is no log.
@@ -84,7 +88,7 @@ pub(crate) struct Forward {
     /// Which connections it may have.
     pub(crate) connections: Connections,
     /// What the answer under way counts as, if it is a failure that is passed on.
-    pub(crate) passed_on: Option<(Outcome, &'static str)>,
+    pub(crate) passed_on: Option<(Outcome, Decision)>,
 }
 
 /// Which connections to an endpoint a request may have.
@@ -120,6 +124,7 @@ impl Ctx {
             attempts: Attempts::new(),
             attempts_omitted: 0,
             failure: None,
+            stopped_by_a_limit: false,
             status: None,
             record: None,
             _in_flight: gateway.drain.admit(),

@@ -105,6 +105,12 @@ impl Decision {
         Self::Stop(Stop::Budget),
     ];
 
+    /// Whether a limit that the operator set stopped another attempt, and not that none was left or could
+    /// have done harm.
+    pub fn is_by_a_limit(self) -> bool {
+        matches!(self, Self::Stop(Stop::Off | Stop::AttemptsUsedUp | Stop::Budget))
+    }
+
     /// The words in logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -190,6 +190,7 @@ fn give_up(ctx: &mut Ctx, outcome: Outcome, decision: Decision) {
         _ => Origin::Gateway,
     };
     ctx.status = meaning.status;
+    ctx.stopped_by_a_limit = decision.is_by_a_limit();
     ctx.failure = Some(Failure {
         reason: meaning.reason,
         origin,

@@ -6,7 +6,7 @@ use http::header::EXPECT;
 use pingora_core::{Error, ErrorSource};
 use pingora_proxy::Session;
 use switchback_core::Outcome;
-use switchback_core::retry::{Decision, Stop};
+use switchback_core::retry::Decision;
 use switchback_runtime::Gateway;
 use switchback_telemetry::{Failure, Origin};
 
@@ -28,7 +28,7 @@ pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error
     match &ctx.failure {
         Some(failure) => {
             let well = failure.pool.is_some_and(|pool| pool.healthy > 0);
-            let alternatives = well && failure.decision.is_some_and(alternatives);
+            let alternatives = well && ctx.stopped_by_a_limit;
             gateway.metrics.client_error(failure.origin, alternatives, failure.reason);
         }
         None if ctx.attempts.len() > 1 => metrics.request_rescued(),
@@ -67,24 +67,16 @@ fn end_last_attempt(error: Option<&Error>, ctx: &mut Ctx) {
         (None, None) => (Outcome::Completed, None),
     };
     if let (Some(decision), Some(forward)) = (decision, ctx.forward.as_ref()) {
-        forward.pool.metrics.retry_decided(decision);
+        forward.pool.metrics.retry_decided(decision.as_str());
+        ctx.stopped_by_a_limit = decision.is_by_a_limit();
         ctx.failure = Some(Failure {
             reason: outcome.meaning().reason,
             origin: Origin::Endpoint,
-            decision: Some(decision),
+            decision: Some(decision.as_str()),
             pool: Some(forward.pool.standing()),
         });
     }
     let mut record = attempt.end(outcome, None);
-    record.decision = decision;
+    record.decision = decision.map(Decision::as_str);
     ctx.attempted(record);
-}
-
-/// Whether a request that stopped for this reason could have been tried elsewhere: the promise that
-/// was not kept. A limit that the operator set stops it; that nothing was left, or that repeating it
-/// could have done harm, does not.
-fn alternatives(decision: &'static str) -> bool {
-    [Stop::Off, Stop::AttemptsUsedUp, Stop::Budget]
-        .iter()
-        .any(|&stop| Decision::Stop(stop).as_str() == decision)
 }

@@ -54,7 +54,7 @@ pub(crate) fn header(
             return Err(error);
         }
         if let Some(forward) = ctx.forward.as_mut() {
-            forward.passed_on = Some((Outcome::FailureStatus, decision.as_str()));
+            forward.passed_on = Some((Outcome::FailureStatus, decision));
         }
     }
     headers::strip_hop_by_hop(answer);
