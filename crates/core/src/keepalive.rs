@@ -35,6 +35,9 @@
 //!   does not keep alive what a restart has left behind. Longer trust then has to be earned again, by
 //!   requests that may fail.
 //!
+//! - **Death.** All this is forgotten when an endpoint comes back after it was out of reach, ejected or
+//!   failing its probes: what its death has closed says nothing of its habits.
+//!
 //! What can be lost all the same:
 //!
 //! - at an endpoint that closes after answers without saying so, a request on a connection idle for

@@ -7,6 +7,7 @@ use super::{Effects, Pool, StatusChange, Why};
 use crate::balance::{Candidates, Latency};
 use crate::endpoint::Status;
 use crate::id::EndpointIndex;
+use crate::keepalive::KeepAlive;
 use crate::ladder::{Rung, Step};
 use crate::time::Timestamp;
 
@@ -62,8 +63,10 @@ impl Pool {
             Status::Healthy => {
                 let cold = !std::mem::take(&mut it.warm);
                 if cold {
-                    // What it took before says nothing of what it takes now.
+                    // What it took before says nothing of what it takes now; and connections that its death
+                    // has closed say nothing of when it closes idle ones.
                     it.latency = Latency::default();
+                    it.keepalive = KeepAlive::default();
                 }
                 it.warming = (cold && !self.plan.slow_start.duration.is_zero()).then_some(now);
             }

@@ -217,6 +217,22 @@ fn an_endpoint_with_a_stream_is_not_taken_for_one_that_hangs() {
 }
 
 #[test]
+fn connections_that_a_death_has_closed_teach_nothing_of_the_next_life() {
+    let mut bed = Bed::new(&plan(&[(1, 0), (1, 0)], Balance::PeakEwma, true));
+    bed.probe(0, "+");
+    bed.probe(1, "+");
+    let (endpoint, age) = (EndpointIndex(0), Duration::from_millis(4));
+    assert!(bed.pool.may_reuse(endpoint, age, bed.now));
+    let picked = bed.pick(&only(0, 2));
+    let idle = Some(Duration::from_millis(1));
+    let _ = bed.apply(Event::Ended(picked, End { idle, ..End::of(Outcome::StaleConnection) }));
+    assert!(!bed.pool.may_reuse(endpoint, age, bed.now));
+    let _ = bed.request_at(0, Outcome::ConnectionRefused);
+    bed.probe(0, "+");
+    assert!(bed.pool.may_reuse(endpoint, age, bed.now));
+}
+
+#[test]
 fn an_endpoint_has_one_timer_however_often_it_is_held() {
     let mut plan = plan(&[(1, 0), (1, 0)], Balance::RoundRobin, false);
     plan.ejection.time = Duration::from_secs(3600);
