@@ -20,15 +20,17 @@ mod schedule;
 mod supervise;
 mod tcp;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pingora_core::connectors::TransportConnector;
 use pingora_core::connectors::http::Connector;
 use pingora_load_balancing::health_check::HealthCheck;
 use switchback_core::plan::{HealthPlan, PoolPlan, ProbePlan};
-use switchback_runtime::Gateway;
+use switchback_runtime::{Gateway, PoolHandle};
 
 use crate::schedule::Schedule;
+use crate::supervise::Supervisor;
 
 /// Connects for all probes.
 #[derive(Clone)]
@@ -43,23 +45,31 @@ impl Connectors {
     }
 }
 
-/// Probes every pool that has health checks, until it is dropped.
+/// Probes every pool that has health checks, under whatever configuration is in force, until it is
+/// dropped.
 pub async fn run(gateway: &Gateway) {
     let connectors = Connectors::new();
+    let mut generations = gateway.generations();
+    let mut supervisor = Supervisor::new(schedule::run);
+    loop {
+        generations.mark_unchanged();
+        supervisor.supervise(schedules(gateway, &connectors));
+        tokio::select! {
+            () = supervisor.ended() => {}
+            Ok(()) = generations.changed() => {}
+        }
+    }
+}
+
+/// The schedule of each pool that has health checks, by the pool's name.
+fn schedules(gateway: &Gateway, connectors: &Connectors) -> HashMap<Arc<str>, Schedule> {
     let generation = gateway.current();
-    let schedules: Vec<_> = generation
-        .pools
-        .iter()
-        .filter_map(|pool| {
-            let plan = pool.plan.health.clone()?;
-            let probe = probe(&pool.plan, &plan, &connectors);
-            Some(Arc::new(Schedule { pool: pool.clone(), plan, probe }))
-        })
-        .collect();
-    // It would keep the configuration alive for as long as the probes run.
-    drop(generation);
-    let name = |schedule: &Arc<Schedule>| schedule.pool.plan.name.clone();
-    supervise::forever(&schedules, name, |schedule| schedule::run(schedule.clone())).await;
+    let schedule = |pool: &Arc<PoolHandle>| {
+        let plan = pool.plan.health.clone()?;
+        let probe = probe(&pool.plan, &plan, connectors);
+        Some((pool.plan.name.clone(), Schedule { pool: pool.clone(), plan, probe }))
+    };
+    generation.pools.iter().filter_map(schedule).collect()
 }
 
 fn probe(

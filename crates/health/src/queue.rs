@@ -125,6 +125,36 @@ impl Queue {
         self.lane(lane).due.insert((due, endpoint));
     }
 
+    /// Takes other slots from now on.
+    pub(crate) fn resize(&mut self, concurrency: NonZeroU32) {
+        self.slots = usize::try_from(concurrency.get()).unwrap_or(usize::MAX);
+    }
+
+    /// Forgets an endpoint. If it is being probed, its slot is given back with [`Self::release`].
+    pub(crate) fn forget(&mut self, endpoint: EndpointIndex) {
+        let Some(place) = self.places.get_mut(endpoint.at()).map(std::mem::take) else { return };
+        if let Some((lane, due)) = place.waits {
+            self.lane(lane).due.remove(&(due, endpoint));
+        }
+    }
+
+    /// Gives back the slot of a probe whose endpoint has been forgotten meanwhile.
+    pub(crate) fn release(&mut self, probing: &Probing) {
+        let held = self.lane(probing.lane);
+        debug_assert!(held.running > 0, "{probing:?} ended more than it began");
+        held.running = held.running.saturating_sub(1);
+    }
+
+    /// Lets nobody wait until later than `limit`: those who do are due one `gap` after the other.
+    pub(crate) fn hasten(&mut self, limit: Instant, gap: Duration, now: Instant) {
+        for lane in [Lane::Fit, Lane::Doubtful] {
+            let late = self.lane(lane).due.split_off(&(limit, EndpointIndex(0)));
+            for ((_, endpoint), turn) in late.into_iter().zip(0_u32..) {
+                self.push(endpoint, lane, limit.min(now + gap.saturating_mul(turn)));
+            }
+        }
+    }
+
     /// Pulls the next probe of an endpoint forward to `due`, or makes another follow the one that is
     /// on the way.
     pub(crate) fn ask(&mut self, endpoint: EndpointIndex, due: Instant) {
@@ -152,9 +182,7 @@ impl Queue {
 
     /// Gives the slot of a probe back and lets its endpoint wait for the next one.
     pub(crate) fn end(&mut self, probing: Probing, lane: Lane, due: Instant) {
-        let held = self.lane(probing.lane);
-        debug_assert!(held.running > 0, "{probing:?} ended more than it began");
-        held.running = held.running.saturating_sub(1);
+        self.release(&probing);
         let place = &mut self.places[probing.endpoint.at()];
         place.in_vain = probing.silent && (probing.asked || place.in_vain);
         self.push(probing.endpoint, lane, due);

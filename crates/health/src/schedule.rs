@@ -11,6 +11,10 @@
 //! fifty times a second and not for each request. Later is only who was probed on such an ask less than
 //! 100 ms before, whose last probe is still on the way, or who must wait for a slot.
 //!
+//! **A reload goes on where the last configuration was.** Who stays keeps his place in the queue: reloads
+//! that follow each other faster than an interval put nobody's probe off. New endpoints are probed first
+//! thing.
+//!
 //! **A lag is told.** `switchback_probe_lag_seconds` is how late the probe is that has been due for
 //! longest, taken whenever a probe begins or ends; not the lag of the last probe that began, which in a
 //! saturated pool is now that of a good endpoint, zero, and now that of a silent one. A lag of more
@@ -22,8 +26,9 @@
 //! with each other and handed to Tokio's timers, never to the core, and tests pause them. What the
 //! core hears of is stamped by the pool with the `Clock`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
+use std::net::SocketAddr as Address;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +39,7 @@ use switchback_core::health::{asked_probe_after, first_probe_after, next_probe_a
 use switchback_core::plan::HealthPlan;
 use switchback_core::{EndpointIndex, Status};
 use switchback_runtime::{PoolHandle, random};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -44,31 +50,46 @@ use crate::reason::reason;
 /// Between two batches of what traffic asks for.
 const REST: Duration = Duration::from_millis(20);
 
-/// What the probes of a pool are made of.
+/// What the probes of a pool are made of, under one configuration.
+#[derive(Clone)]
 pub(crate) struct Schedule {
     pub(crate) pool: Arc<PoolHandle>,
     pub(crate) plan: HealthPlan,
     pub(crate) probe: Arc<dyn HealthCheck + Send + Sync>,
 }
 
+impl PartialEq for Schedule {
+    /// A pool whose configuration is the same keeps its handle over a reload.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pool, &other.pool)
+    }
+}
+
 /// What came of a probe, and how long it took.
 pub(crate) type Checked = (Result<(), String>, Duration);
 
-/// Probes the endpoints of a pool for ever.
-pub(crate) async fn run(schedule: Arc<Schedule>) -> Infallible {
-    let Schedule { pool, plan, probe } = &*schedule;
-    let mut queue = first_round(pool, plan, Instant::now());
-    let mut pace = Pace::new(plan.interval);
+/// Probes the endpoints of a pool for ever, under whatever configuration it is given.
+pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible {
+    let mut schedule = schedules.borrow_and_update().clone();
+    let mut changes = schedule.pool.changes();
+    let mut queue = Queue::new(schedule.plan.concurrency);
+    let mut targets = BTreeMap::new();
+    let mut pace = Pace::new(schedule.plan.interval);
     let mut tasks = JoinSet::new();
-    let mut running: HashMap<Id, Probing> = HashMap::new();
+    let mut running: HashMap<Id, (Probing, Address)> = HashMap::new();
     let mut rested = Instant::now();
+    attend(&schedule, &mut queue, &mut targets, Instant::now());
     loop {
+        let Schedule { pool, plan, probe } = &schedule;
         let now = Instant::now();
         pool.metrics.probe_lag(queue.lag(now));
         while let Some(probing) = queue.start(now) {
-            let target = target(pool, probing.endpoint);
-            let task = tasks.spawn(check(probe.clone(), target, plan.timeout));
-            running.insert(task.id(), probing);
+            let Some(&address) = targets.get(&probing.endpoint) else {
+                queue.release(&probing);
+                continue;
+            };
+            let task = tasks.spawn(check(probe.clone(), target(address), plan.timeout));
+            running.insert(task.id(), (probing, address));
         }
         // After the start of all that may: what is late now waits for a slot, and not for a CPU.
         if let Some(change) = pace.observe(queue.lag(now), now) {
@@ -78,9 +99,13 @@ pub(crate) async fn run(schedule: Arc<Schedule>) -> Infallible {
         tokio::select! {
             Some(ended) = tasks.join_next_with_id() => {
                 let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-                let Some(mut probing) = running.remove(&id) else { continue };
+                let Some((mut probing, address)) = running.remove(&id) else { continue };
                 let checked = ended.map(|(_, checked)| checked);
-                let (lane, wait) = take_in(pool, plan, &mut probing, checked);
+                if targets.get(&probing.endpoint) != Some(&address) {
+                    queue.release(&probing);
+                    continue;
+                }
+                let (lane, wait) = take_in(pool, plan, &mut probing, address, checked);
                 let due = probing.began + wait;
                 queue.end(probing, lane, due);
             }
@@ -92,39 +117,63 @@ pub(crate) async fn run(schedule: Arc<Schedule>) -> Infallible {
                 }
                 rested = now + REST;
             }
+            Ok(()) = schedules.changed() => {
+                let next = schedules.borrow_and_update().clone();
+                if next.plan.interval != plan.interval {
+                    pace = Pace::new(next.plan.interval);
+                }
+                queue.resize(next.plan.concurrency);
+                schedule = next;
+                attend(&schedule, &mut queue, &mut targets, Instant::now());
+            }
+            Ok(()) = changes.changed() => {
+                attend(&schedule, &mut queue, &mut targets, Instant::now());
+            }
         }
     }
 }
 
-/// Every endpoint that is not switched off, due within the first interval.
-fn first_round(pool: &Arc<PoolHandle>, plan: &HealthPlan, start: Instant) -> Queue {
-    let mut queue = Queue::new(plan.concurrency);
-    // Nothing is known when the gateway starts, but a scheduler that is started again finds its pool
-    // as the one before has left it.
-    let statuses = pool.statuses();
-    let count = statuses.len();
-    let enabled = |(_, status): &(u32, Status)| *status != Status::Disabled;
-    for (position, (endpoint, status)) in (0..).zip(statuses).filter(enabled).enumerate() {
-        let lane = if status == Status::Healthy { Lane::Fit } else { Lane::Doubtful };
-        let due = start + first_probe_after(position, count, plan.interval);
-        queue.push(EndpointIndex(endpoint), lane, due);
+/// Takes in whom the pool has now. Who was there before stays where it is in the queue; who is new is due
+/// within the first interval; who has gone or is switched off is not probed.
+fn attend(
+    schedule: &Schedule,
+    queue: &mut Queue,
+    targets: &mut BTreeMap<EndpointIndex, Address>,
+    now: Instant,
+) {
+    let Schedule { pool, plan, .. } = schedule;
+    let mut endpoints = pool.endpoints();
+    endpoints.retain(|it| it.status != Status::Disabled);
+    let wanted: BTreeMap<_, _> = endpoints.iter().map(|it| (it.place, it.address)).collect();
+    targets.retain(|place, address| {
+        let stays = wanted.get(place) == Some(address);
+        if !stays {
+            queue.forget(*place);
+        }
+        stays
+    });
+    endpoints.retain(|it| !targets.contains_key(&it.place));
+    let count = endpoints.len();
+    for (position, it) in endpoints.into_iter().enumerate() {
+        // Nothing is known when the gateway starts, but a scheduler that is started again finds its
+        // pool as the one before has left it.
+        let lane = if it.status == Status::Healthy { Lane::Fit } else { Lane::Doubtful };
+        queue.push(it.place, lane, now + first_probe_after(position, count, plan.interval));
+        targets.insert(it.place, it.address);
     }
-    queue
+    let gap = first_probe_after(1, wanted.len(), plan.interval);
+    // The longest wait that an interval allows, its jitter included.
+    queue.hasten(now + plan.interval.mul_f64(1.2), gap, now);
 }
 
 /// Whom traffic wants probed, once this task has `rested`.
 async fn asked(pool: &Arc<PoolHandle>, rested: Instant) -> BTreeSet<EndpointIndex> {
     sleep_until(rested).await;
-    pool.probe_requests.wanted().await
+    pool.probe_requests().wanted().await
 }
 
-fn target(pool: &Arc<PoolHandle>, endpoint: EndpointIndex) -> Backend {
-    let plan = &pool.plan.endpoints[endpoint.at()];
-    Backend {
-        addr: SocketAddr::Inet(plan.address),
-        weight: usize::from(plan.weight.value()),
-        ext: ::http::Extensions::new(),
-    }
+fn target(address: Address) -> Backend {
+    Backend { addr: SocketAddr::Inet(address), weight: 1, ext: ::http::Extensions::new() }
 }
 
 /// One probe, within its limit.
@@ -148,18 +197,18 @@ fn take_in(
     pool: &Arc<PoolHandle>,
     plan: &HealthPlan,
     probing: &mut Probing,
+    address: Address,
     ended: Result<Checked, JoinError>,
 ) -> (Lane, Duration) {
-    let endpoint = probing.endpoint;
     let (result, took) = ended.unwrap_or_else(|error| {
-        let (name, address) = (&pool.plan.name, pool.plan.endpoints[endpoint.at()].address);
+        let name = &pool.plan.name;
         log::error!("pool {name}: endpoint {address}: the probe panicked, which is a bug: {error}");
         (Err("the probe panicked".to_owned()), probing.began.elapsed())
     });
     let pass = result.is_ok();
     // Whatever it died of: it is the slot that it held that counts.
     probing.silent = !pass && 2 * took > plan.timeout;
-    let soon = pool.probed(endpoint, result, took);
+    let soon = pool.probed(probing.endpoint, address, result, took);
     // A failure that does not speak against the status is one more of an endpoint that is failing.
     let lane = if pass || soon { Lane::Fit } else { Lane::Doubtful };
     (lane, random::with(|rng| next_probe_after(plan.interval, plan.fast_interval, soon, rng)))
@@ -186,5 +235,7 @@ fn tell(change: Change, pool: &Arc<PoolHandle>, plan: &HealthPlan, queue: &Queue
     }
 }
 
+#[cfg(test)]
+mod reload_tests;
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,9 @@ pub(crate) fn keep(ctx: &mut Ctx, answer: &mut ResponseHeader) -> Result<()> {
     if forward.request.sticky == Some(endpoint) {
         return Ok(());
     }
-    let cookie = set_cookie(&sticky.plan, sticky.value(endpoint), ctx.over_tls);
+    // An endpoint that is newer than this request's configuration is named by the next one's.
+    let Some(value) = sticky.value(attempt.address()) else { return Ok(()) };
+    let cookie = set_cookie(&sticky.plan, value, ctx.over_tls);
     let cookie = HeaderValue::from_str(&cookie).or_fail()?;
     forward.cookie = Some(cookie.clone());
     answer.append_header(SET_COOKIE, cookie)?;

@@ -12,16 +12,17 @@ use switchback_core::outcome::Sent;
 use switchback_core::pool::{End, Picked};
 use switchback_core::{EndpointIndex, Event, Outcome, Timestamp};
 use switchback_telemetry::metrics::InFlight;
-use switchback_telemetry::{AttemptRecord, EndpointMetrics, Text};
+use switchback_telemetry::{AttemptRecord, Text};
 
 use crate::idle::Connection;
-use crate::pool::PoolHandle;
+use crate::pool::{PoolHandle, Seat};
 
 /// An attempt on its way.
 #[derive(Debug)]
 pub struct Attempt {
     pool: Arc<PoolHandle>,
     picked: Picked,
+    seat: Arc<Seat>,
     began: Timestamp,
     _in_flight: InFlight,
     ended: bool,
@@ -73,11 +74,11 @@ impl Attempt {
     pub(crate) fn new(
         pool: Arc<PoolHandle>,
         picked: Picked,
-        metrics: &Arc<EndpointMetrics>,
+        seat: Arc<Seat>,
         began: Timestamp,
     ) -> Self {
-        let in_flight = metrics.attempt_started();
-        Self { pool, picked, began, _in_flight: in_flight, ended: false, facts: Facts::default() }
+        let _in_flight = seat.metrics.attempt_started();
+        Self { pool, picked, seat, began, _in_flight, ended: false, facts: Facts::default() }
     }
 
     /// Which endpoint was picked.
@@ -87,7 +88,7 @@ impl Attempt {
 
     /// Where it goes.
     pub fn address(&self) -> SocketAddr {
-        self.pool.plan.endpoints[self.endpoint().at()].address
+        self.seat.address
     }
 
     /// Notes that it has a connection, a new one or one from before.
@@ -160,7 +161,7 @@ impl Attempt {
         let now = self.pool.clock().now();
         let facts = &self.facts;
         if let Some(connection) = facts.connection {
-            self.pool.idle.used(connection, facts.received.unwrap_or(now));
+            self.pool.idle().used(connection, facts.received.unwrap_or(now));
         }
         let end = End {
             outcome,
@@ -170,6 +171,7 @@ impl Attempt {
             idle: facts.idle,
             keeps_alive: facts.keeps_alive,
         };
+        self.seat.metrics.attempt_finished(outcome.position());
         self.pool.ended(self.picked, end, now);
     }
 }

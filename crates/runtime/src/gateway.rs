@@ -1,19 +1,32 @@
 //! What every service of the process has in common.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use switchback_core::outcome::refusal;
 use switchback_core::plan::Plan;
 use switchback_core::retry::Decision;
 use switchback_core::{Outcome, Status, Timestamp};
 use switchback_telemetry::{AccessLog, Metrics, Vocabulary};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::generation::Generation;
 use crate::idle::Idle;
+use crate::pool::Override;
+
+/// What was named does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// There is no such pool.
+    Pool,
+    /// The pool has no such endpoint.
+    Endpoint,
+}
 
 /// The state of the process.
 #[derive(Debug)]
@@ -27,6 +40,10 @@ pub struct Gateway {
     /// Who is on the way, and whether we are leaving.
     pub drain: Drain,
     current: ArcSwap<Generation>,
+    idle: Idle,
+    /// Held by who changes what is in force.
+    changing: Mutex<()>,
+    generations: watch::Sender<u64>,
 }
 
 static OUTCOMES: LazyLock<Vec<&'static str>> =
@@ -60,14 +77,59 @@ impl Gateway {
         let metrics = Arc::new(Metrics::new(vocabulary, version, clock.wall()));
         metrics.watch_access_log(access_log.clone());
         metrics.set_config_generation(1);
-        let generation = Generation::new(plan, &metrics, clock, &Idle::default());
+        let idle = Idle::default();
+        let generation = Generation::first(plan, &metrics, clock, &idle);
         Arc::new(Self {
             clock,
             metrics,
             access_log,
             drain: Drain::default(),
             current: ArcSwap::from_pointee(generation),
+            idle,
+            changing: Mutex::new(()),
+            generations: watch::Sender::new(1),
         })
+    }
+
+    /// Puts another configuration in force and returns its number. Built beside the one that is in
+    /// force, and swapped in at once: a request that has begun ends under the one that it began with.
+    /// Listeners, threads and logs are as they were at the start. Takes its time, so not on a thread that
+    /// serves requests.
+    pub fn reload(&self, plan: Plan) -> u64 {
+        let _changing = self.changing.lock();
+        let next = self.current().next(plan, &self.metrics, self.clock, &self.idle);
+        let number = next.number;
+        self.current.store(Arc::new(next));
+        self.metrics.set_config_generation(number);
+        self.generations.send_replace(number);
+        number
+    }
+
+    /// Hears of each configuration that comes in force.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.generations.subscribe()
+    }
+
+    /// Overrides what is configured of an endpoint, for as long as it is configured; an empty override
+    /// clears what was there.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such pool, or no such endpoint in it.
+    pub fn override_endpoint(
+        &self,
+        pool: &str,
+        endpoint: SocketAddr,
+        change: Override,
+    ) -> Result<(), Unknown> {
+        let _changing = self.changing.lock();
+        let generation = self.current();
+        let mut pools = generation.pools.iter();
+        let pool = pools.find(|it| &*it.plan.name == pool).ok_or(Unknown::Pool)?;
+        match pool.set_override(endpoint, change, &self.metrics) {
+            true => Ok(()),
+            false => Err(Unknown::Endpoint),
+        }
     }
 
     /// The configuration that is in force.

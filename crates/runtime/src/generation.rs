@@ -3,9 +3,10 @@
 //! A generation is built beside the running one and swapped in whole. A request holds the generation
 //! that it began with until it ends.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use switchback_core::plan::{Plan, RoutePlan};
+use switchback_core::plan::{Plan, PoolPlan, RoutePlan};
 use switchback_core::route::RouteTable;
 use switchback_core::{PoolIndex, Status};
 use switchback_telemetry::{Metrics, RouteMetrics};
@@ -17,6 +18,8 @@ use crate::pool::PoolHandle;
 /// One configuration, as it runs.
 #[derive(Debug)]
 pub struct Generation {
+    /// Counts the configurations of this process, from 1.
+    pub number: u64,
     /// The configuration.
     pub plan: Plan,
     /// The pools, in the order of the plan.
@@ -39,12 +42,33 @@ impl Generation {
     /// The route label of requests that no route matched.
     const UNROUTED: &str = "none";
 
-    /// Builds what runs from what is configured.
-    pub fn new(plan: Plan, metrics: &Metrics, clock: Clock, idle: &Idle) -> Self {
-        let pool = |pool| Arc::new(PoolHandle::new(pool, metrics, clock, idle.clone()));
+    /// Builds what runs from the first configuration.
+    pub(crate) fn first(plan: Plan, metrics: &Metrics, clock: Clock, idle: &Idle) -> Self {
+        let pool =
+            |pool: &PoolPlan| Arc::new(PoolHandle::new(pool.clone(), metrics, clock, idle.clone()));
+        let pools = plan.pools.iter().map(pool).collect();
+        Self::with(1, plan, pools, metrics)
+    }
+
+    /// Builds what runs from the configuration that follows this one. Pools of the same name go on with
+    /// what is known of them; one whose configuration is the same is not touched at all.
+    pub(crate) fn next(&self, plan: Plan, metrics: &Metrics, clock: Clock, idle: &Idle) -> Self {
+        let running: HashMap<&str, &Arc<PoolHandle>> =
+            self.pools.iter().map(|pool| (&*pool.plan.name, pool)).collect();
+        let pool = |pool: &PoolPlan| match running.get(&*pool.name) {
+            Some(running) if running.plan == *pool => (*running).clone(),
+            Some(running) => running.reconfigured(pool.clone(), metrics),
+            None => Arc::new(PoolHandle::new(pool.clone(), metrics, clock, idle.clone())),
+        };
+        let pools = plan.pools.iter().map(pool).collect();
+        Self::with(self.number + 1, plan, pools, metrics)
+    }
+
+    fn with(number: u64, plan: Plan, pools: Vec<Arc<PoolHandle>>, metrics: &Metrics) -> Self {
         let route = |plan: RoutePlan| RouteHandle { metrics: metrics.route(&plan.name), plan };
         Self {
-            pools: plan.pools.iter().cloned().map(pool).collect(),
+            number,
+            pools,
             table: RouteTable::new(plan.routes.iter().map(|route| (&route.host, &route.path))),
             routes: plan.routes.iter().cloned().map(route).collect(),
             unrouted: metrics.route(Self::UNROUTED),

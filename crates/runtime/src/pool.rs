@@ -4,7 +4,9 @@
 //! size, but for failures, which may walk the pool. Nothing is awaited or logged under it. What follows from an
 //! event — a line of the log, a probe, an attempt for a request that waited — is done after.
 
-use std::collections::HashMap;
+mod state;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +15,9 @@ use switchback_core::balance::Tried;
 use switchback_core::plan::PoolPlan;
 use switchback_core::pool::WaiterId;
 use switchback_core::pool::{Effects, End, Granted, Pick, PickRequest, Picked, StatusChange, Why};
-use switchback_core::{EndpointIndex, Event, Pool, Status, Timestamp};
-use switchback_telemetry::{EndpointMetrics, Metrics, PoolMetrics, PoolState};
-use tokio::sync::oneshot;
+use switchback_core::{EndpointIndex, Event, Status, Timestamp};
+use switchback_telemetry::{Metrics, PoolMetrics, PoolState};
+use tokio::sync::{oneshot, watch};
 
 use crate::attempt::Attempt;
 use crate::clock::Clock;
@@ -25,7 +27,11 @@ use crate::random;
 use crate::sticky::Sticky;
 use crate::waiting::Waiting;
 
-/// A running pool.
+pub use state::Override;
+pub(crate) use state::Seat;
+use state::State;
+
+/// A running pool, under one configuration.
 #[derive(Debug)]
 pub struct PoolHandle {
     /// The configuration.
@@ -34,21 +40,28 @@ pub struct PoolHandle {
     pub metrics: Arc<PoolMetrics>,
     /// The cookies of its sessions, if they stay with their endpoints.
     pub sticky: Option<Sticky>,
-    /// The endpoints that are to be probed at once.
-    pub probe_requests: ProbeRequests,
-    pub(crate) idle: Idle,
-    endpoints: Vec<Arc<EndpointMetrics>>,
-    state: Mutex<State>,
-    clock: Clock,
+    shared: Arc<Shared>,
 }
 
+/// What a pool keeps over all configurations.
 #[derive(Debug)]
-struct State {
-    pool: Pool,
-    /// Those in the pool's queue.
-    waiting: HashMap<WaiterId, oneshot::Sender<Attempt>>,
-    /// Whether a task looks after those who wait for time to pass.
-    ticking: bool,
+struct Shared {
+    probe_requests: ProbeRequests,
+    idle: Idle,
+    state: Mutex<State>,
+    clock: Clock,
+    changes: watch::Sender<()>,
+}
+
+/// An endpoint, and how it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its place in the pool; see [`PoolHandle::probed`].
+    pub place: EndpointIndex,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// How it stands.
+    pub status: Status,
 }
 
 /// What there is for a request.
@@ -69,54 +82,95 @@ impl PoolHandle {
 
     /// A pool of which nothing is known yet.
     pub fn new(plan: PoolPlan, metrics: &Metrics, clock: Clock, idle: Idle) -> Self {
-        let pool = Pool::new(&plan, clock.now());
-        let endpoints: Vec<_> = plan
-            .endpoints
-            .iter()
-            .map(|endpoint| metrics.endpoint(&plan.name, endpoint.address))
-            .collect();
-        for (metrics, endpoint) in endpoints.iter().zip(pool.endpoints()) {
-            metrics.set_status(endpoint.status().position());
-        }
-        let metrics = metrics.pool(&plan.name);
-        Self {
-            sticky: Sticky::new(&plan),
+        let state = State::new(&plan, metrics, clock.now());
+        let shared = Shared {
             probe_requests: ProbeRequests::default(),
-            plan,
-            metrics,
             idle,
-            endpoints,
-            state: Mutex::new(State { pool, waiting: HashMap::new(), ticking: false }),
+            state: Mutex::new(state),
             clock,
+            changes: watch::Sender::new(()),
+        };
+        Self::over(Arc::new(shared), plan, metrics)
+    }
+
+    /// The same pool under another configuration. What is known of an endpoint stays; new ones are
+    /// pending; those that are gone finish what they have.
+    pub(crate) fn reconfigured(&self, plan: PoolPlan, metrics: &Metrics) -> Arc<Self> {
+        let now = self.shared.clock.now();
+        let effects = self.shared.state.lock().reconfigure(&plan, metrics, now);
+        let next = Arc::new(Self::over(self.shared.clone(), plan, metrics));
+        self.shared.changes.send_replace(());
+        next.carry_out(effects, None, now);
+        next
+    }
+
+    fn over(shared: Arc<Shared>, plan: PoolPlan, metrics: &Metrics) -> Self {
+        let state = shared.state.lock();
+        let sticky = Sticky::new(&plan, state.seated().map(|(place, seat)| (place, seat.address)));
+        drop(state);
+        Self { sticky, metrics: metrics.pool(&plan.name), plan, shared }
+    }
+
+    /// Overrides what is configured of an endpoint; `false`: the pool has none of this address.
+    pub(crate) fn set_override(
+        self: &Arc<Self>,
+        address: SocketAddr,
+        change: Override,
+        metrics: &Metrics,
+    ) -> bool {
+        if !self.plan.endpoints.iter().any(|endpoint| endpoint.address == address) {
+            return false;
         }
+        let now = self.shared.clock.now();
+        let mut state = self.shared.state.lock();
+        if change.is_empty() {
+            state.overrides.remove(&address);
+        } else {
+            state.overrides.insert(address, change);
+        }
+        let effects = state.reconfigure(&self.plan, metrics, now);
+        drop(state);
+        self.shared.changes.send_replace(());
+        self.carry_out(effects, None, now);
+        true
+    }
+
+    /// What is overridden, by address.
+    pub fn overrides(&self) -> Vec<(SocketAddr, Override)> {
+        let state = self.shared.state.lock();
+        state.overrides.iter().map(|(address, it)| (*address, *it)).collect()
     }
 
     /// Begins an attempt at the best endpoint for a request; `first`: it is the request's first.
     pub fn begin(self: &Arc<Self>, request: &PickRequest, first: bool) -> Begin {
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let (pick, effects) = random::with(|rng| {
-            let pool = &mut self.state.lock().pool;
-            let due = pool.next_tick().is_some_and(|at| at <= now);
-            let effects = due.then(|| self.shown(pool.tick(now, rng)));
+            let mut state = self.shared.state.lock();
+            let due = state.pool.next_tick().is_some_and(|at| at <= now);
+            let effects = due.then(|| state.tick(now, rng));
             if first {
-                pool.request(now);
+                state.pool.request(now);
             }
-            (pool.pick(request, now, rng), effects)
+            let pick = match state.pool.pick(request, now, rng) {
+                Pick::Endpoint(picked) => Ok((picked, state.at(picked.endpoint))),
+                Pick::Wait => Err(Begin::Wait),
+                Pick::Nobody => Err(Begin::Nobody),
+            };
+            (pick, effects)
         });
         if let Some(effects) = effects {
             self.carry_out(effects, None, now);
         }
         match pick {
-            Pick::Endpoint(picked) => Begin::Attempt(self.attempt(picked, now)),
-            Pick::Wait => Begin::Wait,
-            Pick::Nobody => Begin::Nobody,
+            Ok((picked, seat)) => Begin::Attempt(Attempt::new(self.clone(), picked, seat, now)),
+            Err(nothing) => nothing,
         }
     }
 
     /// Lets a request wait for which [`Self::begin`] had nothing now; `None`: too many wait.
     pub fn wait(self: &Arc<Self>, request: &PickRequest) -> Option<Waiting> {
         let (granted, waiting) = oneshot::channel();
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
         let waiter = state.pool.wait(request)?;
         state.waiting.insert(waiter, granted);
         self.metrics.set_waiting(state.pool.waiting());
@@ -129,7 +183,7 @@ impl PoolHandle {
 
     /// Takes a request out of the queue; `false`: it is not there any more.
     pub(crate) fn leave(&self, waiter: WaiterId) -> bool {
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
         let left = state.pool.leave(waiter);
         if left {
             state.waiting.remove(&waiter);
@@ -141,114 +195,120 @@ impl PoolHandle {
     /// Looks at what time has changed, for as long as anybody waits.
     async fn tick(self: Arc<Self>) {
         loop {
-            let now = self.clock.now();
+            let now = self.shared.clock.now();
             let (next, effects) = random::with(|rng| {
-                let mut state = self.state.lock();
-                let effects = self.shown(state.pool.tick(now, rng));
+                let mut state = self.shared.state.lock();
+                let effects = state.tick(now, rng);
                 state.ticking = state.pool.waiting() > 0;
                 (state.ticking.then(|| state.pool.next_tick()), effects)
             });
             self.carry_out(effects, None, now);
             let Some(next) = next else { return };
-            let sleep = next.map_or(Self::TICK, |at| self.clock.until(at).min(Self::TICK));
+            let sleep = next.map_or(Self::TICK, |at| self.shared.clock.until(at).min(Self::TICK));
             tokio::time::sleep(sleep).await;
         }
     }
 
     /// Whether an endpoint is left that was not tried.
     pub fn is_any_left(&self, tried: &Tried) -> bool {
-        self.state.lock().pool.is_any_left(tried)
+        self.shared.state.lock().pool.is_any_left(tried)
     }
 
     /// Takes a retry out of the budget; `false`: it is used up.
     pub fn grant_retry(&self) -> bool {
-        let now = self.clock.now();
-        self.state.lock().pool.grant_retry(now)
+        let now = self.shared.clock.now();
+        self.shared.state.lock().pool.grant_retry(now)
     }
 
     /// How the pool stands.
     pub fn standing(&self) -> PoolState {
-        let state = self.state.lock();
+        let state = self.shared.state.lock();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         PoolState {
             healthy: count(state.pool.count(Status::Healthy)),
-            total: count(self.endpoints.len()),
+            total: count(self.plan.endpoints.len()),
         }
     }
 
     /// How many endpoints have this status.
     pub fn count(&self, status: Status) -> usize {
-        self.state.lock().pool.count(status)
+        self.shared.state.lock().pool.count(status)
     }
 
-    /// The statuses of the endpoints, in the order of the plan.
-    pub fn statuses(&self) -> Vec<Status> {
-        let state = self.state.lock();
-        state.pool.endpoints().iter().map(|endpoint| endpoint.status()).collect()
+    /// The endpoints that are configured now, by their place.
+    pub fn endpoints(&self) -> Vec<Standing> {
+        let state = self.shared.state.lock();
+        let standing = |(place, seat): (EndpointIndex, &Arc<Seat>)| Standing {
+            place,
+            address: seat.address,
+            status: state.status(place),
+        };
+        state.seated().map(standing).collect()
+    }
+
+    /// Hears of each change of who the endpoints are, and which of them are switched off.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changes.subscribe()
     }
 
     /// When its connections were last used.
     pub fn idle(&self) -> &Idle {
-        &self.idle
+        &self.shared.idle
+    }
+
+    /// The endpoints that are to be probed at once.
+    pub fn probe_requests(&self) -> &ProbeRequests {
+        &self.shared.probe_requests
     }
 
     /// Takes in the result of a probe, with what went wrong if it failed; tells whether the next
-    /// should come sooner than usual.
+    /// should come sooner than usual. A result from an address that the place no longer stands for is
+    /// nobody's.
     pub fn probed(
         self: &Arc<Self>,
-        endpoint: EndpointIndex,
+        place: EndpointIndex,
+        address: SocketAddr,
         result: Result<(), String>,
         took: Duration,
     ) -> bool {
         let pass = result.is_ok();
-        self.endpoints[endpoint.at()].probe_finished(pass);
+        let now = self.shared.clock.now();
+        let effects = random::with(|rng| {
+            let mut state = self.shared.state.lock();
+            let seat = state.named(place).filter(|seat| seat.address == address)?;
+            seat.metrics.probe_finished(pass);
+            Some(state.apply(Event::Probed { endpoint: place, pass }, now, rng))
+        });
+        let Some(effects) = effects else { return false };
         self.metrics.probe_took(took);
-        let now = self.clock.now();
-        let effects = self.apply(Event::Probed { endpoint, pass }, now);
         let soon = effects.probe_soon;
         self.carry_out(effects, result.err(), now);
         soon
     }
 
     pub(crate) fn may_reuse(&self, endpoint: EndpointIndex, idle: Duration) -> bool {
-        self.state.lock().pool.may_reuse(endpoint, idle, self.clock.now())
+        self.shared.state.lock().pool.may_reuse(endpoint, idle, self.shared.clock.now())
     }
 
     /// Takes in what an attempt has found out.
     pub(crate) fn tell(self: &Arc<Self>, event: Event) {
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let effects = self.apply(event, now);
         self.carry_out(effects, None, now);
     }
 
     /// Takes in the end of an attempt that [`Self::begin`] began.
     pub(crate) fn ended(self: &Arc<Self>, picked: Picked, end: End, now: Timestamp) {
-        self.endpoints[picked.endpoint.at()].attempt_finished(end.outcome.position());
         let effects = self.apply(Event::Ended(picked, end), now);
         self.carry_out(effects, None, now);
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        self.clock
+        self.shared.clock
     }
 
     fn apply(&self, event: Event, now: Timestamp) -> Effects {
-        random::with(|rng| {
-            let mut state = self.state.lock();
-            self.shown(state.pool.apply(event, now, rng))
-        })
-    }
-
-    /// Shows changes of status while the lock is held: two of one endpoint must not change places.
-    fn shown(&self, effects: Effects) -> Effects {
-        for change in &effects.changes {
-            self.endpoints[change.endpoint.at()].set_status(change.to.position());
-        }
-        effects
-    }
-
-    fn attempt(self: &Arc<Self>, picked: Picked, now: Timestamp) -> Attempt {
-        Attempt::new(self.clone(), picked, &self.endpoints[picked.endpoint.at()], now)
+        random::with(|rng| self.shared.state.lock().apply(event, now, rng))
     }
 
     fn carry_out(self: &Arc<Self>, effects: Effects, failed: Option<String>, now: Timestamp) {
@@ -256,7 +316,7 @@ impl PoolHandle {
             self.log(&change, failed.as_deref(), now);
         }
         if let Some(endpoint) = effects.probe_now {
-            self.probe_requests.want(endpoint);
+            self.shared.probe_requests.want(endpoint);
         }
         for granted in effects.granted {
             self.grant(granted, now);
@@ -265,11 +325,12 @@ impl PoolHandle {
 
     /// Hands an attempt to the request that waited for it. If that has just gone, the attempt ends.
     fn grant(self: &Arc<Self>, granted: Granted, now: Timestamp) {
-        let attempt = self.attempt(granted.picked, now);
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
+        let seat = state.at(granted.picked.endpoint);
         let sender = state.waiting.remove(&granted.waiter);
         self.metrics.set_waiting(state.pool.waiting());
         drop(state);
+        let attempt = Attempt::new(self.clone(), granted.picked, seat, now);
         if let Some(sender) = sender {
             // Not taken, it comes back and is dropped.
             let _ = sender.send(attempt);
@@ -277,7 +338,11 @@ impl PoolHandle {
     }
 
     fn log(&self, change: &StatusChange, failed: Option<&str>, now: Timestamp) {
-        let address = self.plan.endpoints[change.endpoint.at()].address;
+        // Of who is no longer configured the reload itself tells.
+        let Some(address) = self.shared.state.lock().named(change.endpoint).map(|it| it.address)
+        else {
+            return;
+        };
         let why = match change.why {
             Why::Probe => failed.unwrap_or("probe passed"),
             Why::Traffic(cause) => cause.as_str(),

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 use ring::hmac;
 use switchback_core::EndpointIndex;
@@ -20,14 +21,17 @@ const BYTES: usize = 16;
 pub struct Sticky {
     /// What the configuration says.
     pub plan: StickyPlan,
-    /// By endpoint.
-    values: Vec<Box<str>>,
+    values: HashMap<SocketAddr, Box<str>>,
     endpoints: HashMap<Box<str>, EndpointIndex>,
 }
 
 impl Sticky {
-    /// The cookies of a pool's endpoints; `None` if its sessions do not stay.
-    pub(crate) fn new(pool: &PoolPlan) -> Option<Self> {
+    /// The cookies of a pool's endpoints, which are given with their places; `None` if its sessions do
+    /// not stay.
+    pub(crate) fn new(
+        pool: &PoolPlan,
+        endpoints: impl Iterator<Item = (EndpointIndex, SocketAddr)>,
+    ) -> Option<Self> {
         let plan = pool.sticky.clone()?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, plan.secret.as_bytes());
         let value = |address: &dyn std::fmt::Display| -> Box<str> {
@@ -39,10 +43,13 @@ impl Sticky {
             }
             text.into()
         };
-        let values: Vec<_> =
-            pool.endpoints.iter().map(|endpoint| value(&endpoint.address)).collect();
-        let endpoints = values.iter().cloned().zip((0..).map(EndpointIndex)).collect();
-        Some(Self { plan, values, endpoints })
+        let (mut values, mut places) = (HashMap::new(), HashMap::new());
+        for (place, address) in endpoints {
+            let value = value(&address);
+            values.insert(address, value.clone());
+            places.insert(value, place);
+        }
+        Some(Self { plan, values, endpoints: places })
     }
 
     /// The endpoint that a cookie's value names.
@@ -50,22 +57,24 @@ impl Sticky {
         self.endpoints.get(value).copied()
     }
 
-    /// The value that names an endpoint.
-    pub fn value(&self, endpoint: EndpointIndex) -> &str {
-        self.values.get(endpoint.at()).map_or("", |value| value)
+    /// The value that names the endpoint at an address; `None`: this configuration has none there.
+    pub fn value(&self, address: SocketAddr) -> Option<&str> {
+        self.values.get(&address).map(|value| &**value)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use switchback_core::plan::EndpointPlan;
 
     use super::*;
 
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
+    }
+
     fn sticky(name: &str, secret: &str) -> Sticky {
-        let endpoints = [1, 2].map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
+        let endpoints = [1, 2].map(address);
         let mut pool = PoolPlan::of(name, endpoints.map(EndpointPlan::at).to_vec());
         pool.sticky = Some(StickyPlan {
             cookie: "sb".into(),
@@ -74,22 +83,23 @@ mod tests {
             secure: Default::default(),
             same_site: Default::default(),
         });
-        Sticky::new(&pool).unwrap()
+        Sticky::new(&pool, [0, 1].map(EndpointIndex).into_iter().zip(endpoints)).unwrap()
     }
 
     #[test]
     fn a_cookie_names_its_endpoint_to_every_gateway_with_the_secret() {
         let (one, other) = (sticky("web", "a secret of ours"), sticky("web", "a secret of ours"));
-        for endpoint in [0, 1].map(EndpointIndex) {
-            assert_eq!(other.endpoint(one.value(endpoint)), Some(endpoint));
+        for (place, port) in [0, 1].map(EndpointIndex).into_iter().zip([1, 2]) {
+            assert_eq!(other.endpoint(one.value(address(port)).unwrap()), Some(place));
         }
+        assert_eq!(one.value(address(3)), None);
     }
 
     #[test]
     fn nobody_else_can_make_one() {
         let ours = sticky("web", "a secret of ours");
         for other in [sticky("web", "another secret!!"), sticky("api", "a secret of ours")] {
-            assert_eq!(ours.endpoint(other.value(EndpointIndex(0))), None);
+            assert_eq!(ours.endpoint(other.value(address(1)).unwrap()), None);
         }
         assert_eq!(ours.endpoint(""), None);
         assert!(!format!("{ours:?}").contains("a secret"));

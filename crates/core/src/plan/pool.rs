@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A pool: endpoints that answer alike, and how to treat them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolPlan {
     /// The name, from the file's name.
     pub name: Arc<str>,

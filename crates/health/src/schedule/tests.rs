@@ -99,6 +99,7 @@ struct Probed {
     metrics: Metrics,
     start: Instant,
     task: JoinSet<Infallible>,
+    _given: watch::Sender<Schedule>,
 }
 
 impl Probed {
@@ -130,8 +131,9 @@ impl Probed {
         let mock = Arc::new(Mock { does: Mutex::new(does), seen: Mutex::default() });
         let schedule = Schedule { pool: pool.clone(), plan: health, probe: mock.clone() };
         let mut task = JoinSet::new();
-        task.spawn(run(Arc::new(schedule)));
-        Self { pool, mock, metrics, start: Instant::now(), task }
+        let given = watch::Sender::new(schedule);
+        task.spawn(run(given.subscribe()));
+        Self { pool, mock, metrics, start: Instant::now(), task, _given: given }
     }
 
     fn set(&self, endpoint: usize, does: Does) {
@@ -141,7 +143,7 @@ impl Probed {
     /// How long it takes until `endpoint` has come to `status`, to a hundredth of a second.
     async fn until(&self, endpoint: usize, status: Status) -> Duration {
         let begin = Instant::now();
-        while self.pool.statuses()[endpoint] != status {
+        while self.pool.endpoints()[endpoint].status != status {
             sleep(Duration::from_millis(10)).await;
             assert!(begin.elapsed() < Duration::from_secs(600), "{endpoint} is not {status}");
         }
@@ -348,7 +350,9 @@ async fn a_scheduler_that_is_started_again_knows_who_was_healthy() {
     let probed = Probed::new(mixed(1, 100), 64);
     probed.until(0, Status::Healthy).await;
     let plan = probed.pool.plan.health.clone().unwrap();
-    let mut queue = first_round(&probed.pool, &plan, Instant::now());
+    let mut queue = Queue::new(plan.concurrency);
+    let schedule = Schedule { pool: probed.pool.clone(), plan, probe: probed.mock.clone() };
+    attend(&schedule, &mut queue, &mut BTreeMap::new(), Instant::now());
     let later = Instant::now() + 2 * INTERVAL;
     let started: Vec<_> = std::iter::from_fn(|| queue.start(later)).collect();
     assert_eq!(started[0].endpoint, EndpointIndex(0));
@@ -383,7 +387,7 @@ const ASKED_WITHIN: Duration = Duration::from_millis(100);
 /// Asks for a probe; how long it takes until it begins.
 async fn asked_for(probed: &Probed, endpoint: u32) -> Duration {
     let (at, before) = (probed.start.elapsed(), probed.starts(endpoint as usize).len());
-    probed.pool.probe_requests.want(EndpointIndex(endpoint));
+    probed.pool.probe_requests().want(EndpointIndex(endpoint));
     sleep(Duration::from_millis(300)).await;
     let starts = probed.starts(endpoint as usize);
     assert_eq!(starts.len(), before + 1, "{starts:?}, asked for at {at:?}");
@@ -414,7 +418,7 @@ async fn a_thousand_silent_ones_do_not_delay_whom_traffic_asks_for() {
     for _ in 0..50 {
         let before = probed.starts(1_000).len();
         let at = probed.start.elapsed();
-        probed.pool.probe_requests.want(EndpointIndex(1_000));
+        probed.pool.probe_requests().want(EndpointIndex(1_000));
         sleep(Duration::from_millis(730)).await;
         let began = probed.starts(1_000)[before];
         assert!(began - at < ASKED_WITHIN, "{:?}", began - at);
@@ -428,7 +432,7 @@ async fn a_storm_of_requests_is_one_probe_in_100_ms() {
         let probed = hourly(vec![does], 64).await;
         let before = probed.starts(0).len();
         for _ in 0..10_000 {
-            probed.pool.probe_requests.want(EndpointIndex(0));
+            probed.pool.probe_requests().want(EndpointIndex(0));
             sleep(TICK / 10).await;
         }
         let took = probed.start.elapsed() - HOUR / 2;
@@ -450,7 +454,7 @@ async fn a_storm_of_requests_is_one_probe_in_100_ms() {
 async fn a_storm_at_once_is_one_probe() {
     let probed = hourly(vec![PASS; 3], 64).await;
     for n in 0..10_000 {
-        probed.pool.probe_requests.want(EndpointIndex(n % 2));
+        probed.pool.probe_requests().want(EndpointIndex(n % 2));
     }
     sleep(HOUR / 4).await;
     let starts: Vec<_> = (0..3).map(|endpoint| probed.starts(endpoint).len()).collect();
@@ -462,10 +466,10 @@ async fn a_storm_at_once_is_one_probe() {
 async fn the_probe_that_is_on_the_way_is_followed_by_another() {
     let long = Duration::from_millis(400);
     let probed = hourly(vec![Does::PassAfter(long)], 64).await;
-    probed.pool.probe_requests.want(EndpointIndex(0));
+    probed.pool.probe_requests().want(EndpointIndex(0));
     sleep(Duration::from_millis(150)).await;
     assert_eq!(probed.starts(0).len(), 2, "on the way");
-    probed.pool.probe_requests.want(EndpointIndex(0));
+    probed.pool.probe_requests().want(EndpointIndex(0));
     sleep(HOUR / 4).await;
     let gaps = probed.gaps(0);
     assert_eq!(gaps.len(), 2, "{gaps:?}");
@@ -478,7 +482,7 @@ async fn a_good_one_keeps_its_interval_while_traffic_asks_for_a_thousand_silent_
     let storm = async {
         loop {
             for endpoint in 1..=1_000 {
-                probed.pool.probe_requests.want(EndpointIndex(endpoint));
+                probed.pool.probe_requests().want(EndpointIndex(endpoint));
             }
             sleep(Duration::from_millis(50)).await;
         }

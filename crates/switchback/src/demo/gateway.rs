@@ -101,9 +101,8 @@ impl Gateway {
     pub(super) fn status(&self, address: SocketAddr) -> Option<Status> {
         let generation = self.shared.current();
         let pool = generation.pools.first()?;
-        let mut endpoints = pool.plan.endpoints.iter();
-        let at = endpoints.position(|endpoint| endpoint.address == address)?;
-        pool.statuses().get(at).copied()
+        let mut endpoints = pool.endpoints().into_iter();
+        endpoints.find(|endpoint| endpoint.address == address).map(|endpoint| endpoint.status)
     }
 
     /// How many requests were answered after a failed attempt.

@@ -129,6 +129,11 @@ impl Metrics {
         self.families.endpoints.resolve(key, || EndpointMetrics::new(vocabulary))
     }
 
+    /// Shows no more of an endpoint, though attempts at it may still be under way.
+    pub fn forget_endpoint(&self, pool: &str, endpoint: SocketAddr) {
+        self.families.endpoints.forget(&(Arc::from(pool), endpoint));
+    }
+
     /// Counts a request as in flight until the returned guard is dropped.
     pub fn request_started(&self) -> InFlight {
         self.families.requests_in_flight.enter()

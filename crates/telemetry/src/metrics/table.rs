@@ -25,6 +25,11 @@ impl<K: Ord + Clone, H> Table<K, H> {
         made
     }
 
+    /// Lists a handle no longer, whoever holds it.
+    pub(super) fn forget(&self, key: &K) {
+        self.lock().remove(key);
+    }
+
     /// The living handles; forgets the others. The lock is not held while they are used.
     pub(super) fn living(&self) -> Vec<(K, Arc<H>)> {
         let mut handles = self.lock();
