@@ -1,4 +1,5 @@
-//! What a pick and the end of its attempt cost: the same with 3 endpoints and with 10,000.
+//! What a pick and the end of its attempt cost: the same with 3 endpoints and with 10,000. And what a pool
+//! costs to make: in proportion to them.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -12,6 +13,10 @@ use switchback_core::pool::{End, Pick, PickRequest};
 use switchback_core::{Event, Outcome, Pool, Timestamp};
 
 fn pool(count: u32, balance: Balance, weights: &[u16]) -> Pool {
+    Pool::new(&plan(count, balance, weights), Timestamp::START)
+}
+
+fn plan(count: u32, balance: Balance, weights: &[u16]) -> PoolPlan {
     let endpoints = (0..count)
         .map(|n| EndpointPlan {
             weight: Weight::new(weights[n as usize % weights.len()]).unwrap_or_default(),
@@ -20,7 +25,7 @@ fn pool(count: u32, balance: Balance, weights: &[u16]) -> Pool {
         .collect();
     let mut plan = PoolPlan::of("bench", endpoints);
     plan.balance = balance;
-    Pool::new(&plan, Timestamp::START)
+    plan
 }
 
 fn pick(criterion: &mut Criterion) {
@@ -56,5 +61,28 @@ fn pick(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, pick);
+/// What it costs to begin with a pool, and to take over a configuration of it that says the same.
+fn make(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pool");
+    let algorithms = [
+        ("peak_ewma", Balance::PeakEwma),
+        ("ring_hash", Balance::RingHash),
+        ("maglev", Balance::Maglev),
+    ];
+    for ((name, balance), count) in
+        algorithms.into_iter().flat_map(|one| [100, 10_000].map(|count| (one, count)))
+    {
+        let plan = plan(count, balance, &[1]);
+        group.bench_function(BenchmarkId::new(format!("new/{name}"), count), |bencher| {
+            bencher.iter(|| Pool::new(black_box(&plan), Timestamp::START));
+        });
+        let mut pool = Pool::new(&plan, Timestamp::START);
+        group.bench_function(BenchmarkId::new(format!("reconfigure/{name}"), count), |bencher| {
+            bencher.iter(|| pool.reconfigure(black_box(&plan), Timestamp::START));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pick, make);
 criterion_main!(benches);

@@ -10,7 +10,9 @@
 //! expected statuses and gRPC service, the name of a sticky cookie, and that certificates are verified.
 
 mod balance;
+mod behind;
 mod health;
+mod listener;
 mod pool;
 mod traffic;
 mod value;
@@ -25,7 +27,9 @@ use crate::id::PoolIndex;
 use crate::route::{HostPattern, PathPattern};
 
 pub use balance::{Balance, HashKey, HashPlan, SameSite, Secure, SlowStart, StickyPlan};
+pub use behind::{Behind, Idle};
 pub use health::{HealthPlan, ProbePlan};
+pub use listener::{CertificatePlan, ListenerPlan, TlsPlan};
 pub use pool::{Admin, EndpointPlan, PoolPlan, Protocol, Timeouts, UpstreamTlsPlan};
 pub use traffic::{EjectionPlan, QueuePlan, RetryBudget, RetryPolicy};
 pub use value::{Ratio, StatusSet, Weight};
@@ -37,6 +41,10 @@ pub struct Plan {
     pub listeners: Vec<ListenerPlan>,
     /// The operators' own listener.
     pub admin: AdminPlan,
+    /// What stands in front. What follows from it has taken effect in the rest of the plan.
+    pub behind: Behind,
+    /// How long the connection of an idle client is kept. A second at least.
+    pub client_keepalive: Duration,
     /// Whose `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Where the access log goes.
@@ -53,11 +61,24 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
 }
 
-/// A listener for clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerPlan {
-    /// The address to bind.
-    pub address: SocketAddr,
+impl Plan {
+    /// These pools, with every default and nobody who comes to them: no listener, no route, no log.
+    pub fn of(pools: Vec<PoolPlan>) -> Self {
+        let behind = Behind::default();
+        Self {
+            listeners: Vec::new(),
+            admin: AdminPlan::default(),
+            behind,
+            client_keepalive: behind.client_keepalive(),
+            trusted_proxies: Vec::new(),
+            access_log: AccessLogPlan::Off,
+            drain: DrainPlan::default(),
+            threads: None,
+            zone: None,
+            pools,
+            routes: Vec::new(),
+        }
+    }
 }
 
 /// The admin listener: readiness and metrics.

@@ -9,13 +9,15 @@
 //!
 //! By weight, as in Envoy, an endpoint of half the weight takes every other turn. Turns are kept in
 //! a heap rather than by going round, which with one endpoint of weight 1000 among ten thousand of
-//! weight 1 would go round ninety thousand times.
+//! weight 1 would go round ninety thousand times. Endpoints of one weight always come together, so the
+//! heap is one of weights, and where all are equal it has one entry: a table is made whenever
+//! somebody comes or goes, in a thousand pools at once when the gateway starts.
 //!
 //! A table has at least 100 slots an endpoint, as the paper advises, from few sizes: another size
 //! moves every key, and so only a pool that outgrows its table pays that.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -42,10 +44,10 @@ pub(crate) struct Maglev {
 /// An endpoint that fills the table.
 struct Filler {
     endpoint: EndpointIndex,
-    weight: u64,
     /// The slot that it looks at next, and how far it goes from there.
     slot: usize,
     skip: usize,
+    size: usize,
 }
 
 impl Maglev {
@@ -54,24 +56,37 @@ impl Maglev {
         let size = size_for(endpoints.len());
         let mut endpoints = endpoints.to_vec();
         endpoints.sort_by_key(|&(_, address, _)| address);
-        let mut fillers: Vec<Filler> = endpoints
-            .iter()
-            .map(|&(endpoint, address, weight)| Filler::new(endpoint, address, weight, size))
-            .collect();
-        let mut turns: BinaryHeap<Reverse<(u64, usize)>> =
-            (0..fillers.len()).map(|position| Reverse((0, position))).collect();
-        let mut slots = vec![None; size];
-        for _ in 0..size {
-            let Some(Reverse((turn, position))) = turns.pop() else { break };
-            let filler = &mut fillers[position];
-            // As many slots as turns, and each order has them all: there is a free one.
-            while slots[filler.slot].is_some() {
-                filler.slot = (filler.slot + filler.skip) % size;
+        // Endpoints by weight; the weights in the order of their first endpoints.
+        let mut classes: Vec<(Weight, Vec<Filler>)> = Vec::new();
+        let mut class_of = HashMap::new();
+        for (endpoint, address, weight) in endpoints {
+            let class = *class_of.entry(weight).or_insert(classes.len());
+            if class == classes.len() {
+                classes.push((weight, Vec::new()));
             }
-            slots[filler.slot] = Some(filler.endpoint);
-            turns.push(Reverse((turn + TURN / filler.weight, position)));
+            classes[class].1.push(Filler::new(endpoint, address, size));
         }
-        Self { slots: slots.into_iter().flatten().collect() }
+        let mut turns: BinaryHeap<Reverse<(u64, usize)>> =
+            (0..classes.len()).map(|class| Reverse((0, class))).collect();
+        let mut slots: Arc<[EndpointIndex]> =
+            (0..if classes.is_empty() { 0 } else { size }).map(|_| EndpointIndex(0)).collect();
+        // Nobody else has it yet.
+        let table = Arc::get_mut(&mut slots).unwrap_or_default();
+        let mut free = table.len();
+        let mut taken = vec![0; free.div_ceil(64)];
+        while free > 0
+            && let Some(mut next) = turns.peek_mut()
+        {
+            let Reverse((turn, class)) = &mut *next;
+            let (weight, fillers) = &mut classes[*class];
+            *turn += TURN / u64::from(weight.value());
+            let turns = fillers.len().min(free);
+            for filler in &mut fillers[..turns] {
+                table[filler.next(&mut taken)] = filler.endpoint;
+            }
+            free -= turns;
+        }
+        Self { slots }
     }
 
     /// The endpoints of the slots from where `hash` falls, in an order of the hash's own, once
@@ -96,16 +111,28 @@ impl Maglev {
 }
 
 impl Filler {
-    fn new(endpoint: EndpointIndex, address: SocketAddr, weight: Weight, size: usize) -> Self {
+    fn new(endpoint: EndpointIndex, address: SocketAddr, size: usize) -> Self {
         let hash = hash(&name(address));
         let (offset, skip) = (hash >> 32, hash & u64::from(u32::MAX));
         let within =
             |number: u64, bound: usize| usize::try_from(number % bound.max(1) as u64).unwrap_or(0);
-        Self {
-            endpoint,
-            weight: u64::from(weight.value()),
-            slot: within(offset, size),
-            skip: 1 + within(skip, size - 1),
+        Self { endpoint, slot: within(offset, size), skip: 1 + within(skip, size - 1), size }
+    }
+
+    /// The first slot of its order that is not taken, and takes it. As many slots as turns, and each
+    /// order has them all: there is one. Bits, because nearly all of the work is to find the taken ones.
+    fn next(&mut self, taken: &mut [u64]) -> usize {
+        loop {
+            let at = self.slot;
+            self.slot += self.skip;
+            if self.slot >= self.size {
+                self.slot -= self.size;
+            }
+            let bit = 1 << (at % 64);
+            if taken[at / 64] & bit == 0 {
+                taken[at / 64] |= bit;
+                return at;
+            }
         }
     }
 }

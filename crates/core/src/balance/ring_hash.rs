@@ -30,6 +30,9 @@ use crate::plan::Weight;
 /// endpoints: 655,360 points, in 8 MB.
 const UNITS: u64 = 4096;
 
+/// The points of an endpoint of weight 1.
+const POINTS: usize = 160;
+
 /// The most endpoints on a ring: Pingora's numbers them with 16 bits.
 const ENDPOINTS: usize = 1 << 16;
 
@@ -53,7 +56,8 @@ impl HashRing {
         let continuum = Continuum::new(&buckets);
         let by_address: HashMap<SocketAddr, EndpointIndex> =
             endpoints.iter().map(|&(endpoint, address, _)| (address, endpoint)).collect();
-        let mut points = Vec::new();
+        let units = endpoints.iter().map(|&(_, _, weight)| units(weight, divisor) as usize);
+        let mut points = Vec::with_capacity(POINTS * units.sum::<usize>());
         let mut position = 0;
         while let Some(address) = continuum.get_addr(&mut position) {
             points.extend(by_address.get(address));

@@ -6,6 +6,8 @@
 
 use rand_core::RngCore;
 
+use crate::balance::Tried;
+
 use super::{Effects, Pick, PickRequest, Picked, Pool};
 use crate::time::Timestamp;
 
@@ -78,7 +80,10 @@ impl Pool {
                 self.stirred = true;
                 break;
             }
-            match self.pick(&next.request, now, rng) {
+            // Whoever was left to a request may have been taken out since: then all count again.
+            let anew = (!self.is_any_left(&next.request.tried))
+                .then(|| PickRequest { tried: Tried::default(), ..next.request.clone() });
+            match self.pick(anew.as_ref().unwrap_or(&next.request), now, rng) {
                 Pick::Endpoint(picked) => {
                     effects.granted.push(Granted { waiter: next.id, picked });
                     waiting.remove(at);

@@ -1,8 +1,7 @@
 //! A new configuration for a running pool: what is known of an endpoint stays with its address.
 //!
 //! Endpoints keep their index for as long as they are named, and beyond that until their last attempt
-//! has ended; then another may take the place. (In this release only the simulation reloads; the gateway
-//! is restarted.) Nothing is marked healthy by a new configuration, and
+//! has ended; then another may take the place. Nothing is marked healthy by a new configuration, and
 //! nothing is forgotten.
 
 use std::collections::HashMap;
@@ -32,7 +31,6 @@ impl Pool {
         }
         let probed_before = self.plan.health.is_some();
         let probed = plan.health.is_some();
-        self.plan = plan.clone();
 
         let mut known: HashMap<_, _> = (0..)
             .map(EndpointIndex)
@@ -40,6 +38,11 @@ impl Pool {
             .filter(|(_, it)| !it.gone)
             .map(|(index, it)| (it.plan.address, index))
             .collect();
+        let mut moved = plan.balance != self.plan.balance || plan.endpoints.len() != known.len();
+        // Each endpoint has its own part of the plan.
+        self.plan = PoolPlan { endpoints: Vec::new(), ..plan.clone() };
+        let mut free = self.free_places().into_iter();
+        self.endpoints.reserve_exact(plan.endpoints.len().saturating_sub(known.len() + free.len()));
         let mut indices = Vec::with_capacity(plan.endpoints.len());
         for endpoint in &plan.endpoints {
             let room = plan.room(endpoint);
@@ -47,15 +50,19 @@ impl Pool {
                 // The step that it leaves is found by the weight with which it entered.
                 self.withdraw(index);
                 let it = &mut self.endpoints[index.at()];
+                moved |= it.plan.weight != endpoint.weight;
+                // Who was switched off was not probed: what was known of him is of another time.
+                let is_back = it.plan.admin == Admin::Disabled && endpoint.admin != Admin::Disabled;
                 (it.plan, it.room) = (endpoint.clone(), room);
-                if probed != probed_before {
+                if probed != probed_before || is_back {
                     it.probes = Probes::new(probed);
                 }
                 index
             } else {
                 let mut new = Endpoint::new(endpoint.clone(), room, &plan.ejection, now);
                 new.probes = Probes::new(probed);
-                self.admit(new)
+                moved = true;
+                self.admit(new, free.next())
             };
             indices.push(index);
         }
@@ -63,9 +70,12 @@ impl Pool {
             self.endpoints[index.at()].gone = true;
         }
         self.near = near(plan);
-        let places = indices.iter().copied().zip(&plan.endpoints);
-        let places: Vec<_> = places.map(|(index, it)| (index, it.address, it.weight)).collect();
-        self.table = HashTable::new(plan.balance, &places);
+        // The table of some hundred endpoints takes milliseconds to make, and most reloads change others.
+        if moved {
+            let places = indices.iter().copied().zip(&plan.endpoints);
+            let places: Vec<_> = places.map(|(index, it)| (index, it.address, it.weight)).collect();
+            self.table = HashTable::new(plan.balance, &places);
+        }
         for index in (0..).map(EndpointIndex).take(self.endpoints.len()) {
             if !plan.ejection.enabled {
                 self.endpoints[index.at()].ejection = Ejection::new(now);
@@ -75,20 +85,25 @@ impl Pool {
         (indices, effects)
     }
 
-    /// A place for a new endpoint: that of one which is gone, or a new one.
-    fn admit(&mut self, new: Endpoint) -> EndpointIndex {
-        let free = self.endpoints.iter().position(|it| it.gone && it.in_flight == 0);
-        let at = free.unwrap_or(self.endpoints.len());
-        if at == self.endpoints.len() {
+    /// The places of those that are gone and have ended what they had.
+    fn free_places(&self) -> Vec<EndpointIndex> {
+        let indexed = (0..).map(EndpointIndex).zip(&self.endpoints);
+        let free = indexed.filter(|(_, it)| it.gone && it.in_flight == 0);
+        free.map(|(index, _)| index).collect()
+    }
+
+    /// Takes a new endpoint in, at a free place if there is one.
+    fn admit(&mut self, new: Endpoint, free: Option<EndpointIndex>) -> EndpointIndex {
+        let Some(index) = free else {
+            let index = EndpointIndex(u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX));
             self.counts[new.status().position()] += 1;
             self.endpoints.push(new);
-        } else {
-            let index = EndpointIndex(u32::try_from(at).unwrap_or(u32::MAX));
-            let timer = self.endpoints[at].timer;
-            timer.map(|timer| self.timers.remove(&(timer, index)));
-            self.endpoints[at] = new;
-        }
-        EndpointIndex(u32::try_from(at).unwrap_or(u32::MAX))
+            return index;
+        };
+        let timer = self.endpoints[index.at()].timer;
+        timer.map(|timer| self.timers.remove(&(timer, index)));
+        self.endpoints[index.at()] = new;
+        index
     }
 }
 

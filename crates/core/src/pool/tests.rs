@@ -459,6 +459,37 @@ fn a_reload_keeps_what_is_known_and_marks_nobody_healthy() {
 }
 
 #[test]
+fn after_a_reload_keys_are_at_home_where_they_would_be_after_a_start() {
+    let homes = |bed: &mut Bed| -> Vec<SocketAddr> {
+        let home = |key: u32| {
+            let hash = Some(crate::balance::hash(&key.to_le_bytes()));
+            let picked = bed.pick(&PickRequest { hash, ..any() });
+            let _ = bed.end(picked, Outcome::Completed);
+            bed.pool.endpoints()[picked.endpoint.at()].plan.address
+        };
+        (0..300).map(home).collect()
+    };
+    let mut now = plan(&[(1, 0), (2, 0), (3, 0)], Balance::RingHash, false);
+    // Whoever is new would spare itself at first.
+    now.slow_start.duration = Duration::ZERO;
+    let mut bed = Bed::new(&now);
+    type Step = fn(&mut PoolPlan);
+    let steps: [(&str, Step); 6] = [
+        ("nothing", |_| ()),
+        ("a weight", |plan| plan.endpoints[0].weight = Weight::new(7).unwrap()),
+        ("an algorithm", |plan| plan.balance = Balance::Maglev),
+        ("an address", |plan| plan.endpoints[1].address.set_port(9)),
+        ("one less", |plan| drop(plan.endpoints.pop())),
+        ("their order", |plan| plan.endpoints.reverse()),
+    ];
+    for (what, step) in steps {
+        step(&mut now);
+        let _ = bed.pool.reconfigure(&now, bed.now);
+        assert_eq!(homes(&mut bed), homes(&mut Bed::new(&now)), "{what}");
+    }
+}
+
+#[test]
 fn idle_endpoints_get_their_shares() {
     for balance in [Balance::LeastRequests, Balance::PeakEwma, Balance::Random] {
         let mut bed = Bed::new(&plan(&[(1, 0), (2, 0), (5, 0)], balance, false));

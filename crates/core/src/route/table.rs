@@ -1,6 +1,7 @@
 //! Routes, indexed so that the most specific match is found by hashing.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ impl RouteTable {
             };
             paths.insert(path, position);
         }
+        let named = table.exact.values_mut().chain(table.wildcard.values_mut());
+        named.chain([&mut table.any]).for_each(PathTable::sort);
         table
     }
 
@@ -79,13 +82,13 @@ impl PathTable {
                 self.depth = self.depth.max(segments(prefix));
                 self.prefix.entry(prefix.clone()).or_insert(position);
             }
-            PathPattern::Regex(regex) => {
-                let length = regex.as_str().len();
-                let shorter = |(other, _): &(Regex, usize)| other.as_str().len() < length;
-                let at = self.regex.iter().position(shorter).unwrap_or(self.regex.len());
-                self.regex.insert(at, (regex.clone(), position));
-            }
+            PathPattern::Regex(regex) => self.regex.push((regex.clone(), position)),
         }
+    }
+
+    fn sort(&mut self) {
+        // Stable: equals keep the file's order.
+        self.regex.sort_by_key(|(regex, _)| Reverse(regex.as_str().len()));
     }
 
     fn find(&self, path: &str) -> Option<usize> {
@@ -133,6 +136,9 @@ fn first_segments(path: &str, count: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn table(routes: &[(&str, &str)]) -> RouteTable {
@@ -205,5 +211,56 @@ mod tests {
         assert_eq!(table.find("a", "/v1"), Some(1));
         assert_eq!(table.find("a", "/vx"), Some(0));
         assert_eq!(table.find("a", "/ux"), Some(2));
+    }
+
+    /// The order of the documentation, one route after the other. Of what matches, the greatest wins.
+    fn naive(routes: &[(HostPattern, PathPattern)], host: &str, path: &str) -> Option<usize> {
+        let host = host.to_ascii_lowercase();
+        let host_rank = |pattern: &HostPattern| match pattern {
+            HostPattern::Exact(name) => (**name == host).then_some((2, 0)),
+            HostPattern::Wildcard(name) => {
+                let below = host.strip_suffix(&**name).is_some_and(|rest| rest.ends_with('.'));
+                below.then_some((1, name.len()))
+            }
+            HostPattern::Any => Some((0, 0)),
+        };
+        let path_rank = |pattern: &PathPattern| match pattern {
+            PathPattern::Exact(exact) => (**exact == *path).then_some((2, 0)),
+            PathPattern::Regex(regex) => regex.is_match(path).then_some((1, regex.as_str().len())),
+            PathPattern::Prefix(prefix) => {
+                let rest = path.strip_prefix(&**prefix)?;
+                let whole = prefix.is_empty() || rest.is_empty() || rest.starts_with('/');
+                whole.then_some((0, prefix.len()))
+            }
+        };
+        let ranked = routes.iter().enumerate().filter_map(|(position, (host, path))| {
+            Some((host_rank(host)?, path_rank(path)?, Reverse(position)))
+        });
+        ranked.max().map(|(_, _, Reverse(position))| position)
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_finds_what_a_look_at_every_route_finds(
+            routes in vec((r"\*|(\*\.)?[ab](\.[ab]){0,2}", 0..3, r"(/[ab]{1,2}){0,3}/?"), 0..30),
+            asked in vec((r"[abA](\.[ab]){0,3}", r"(/[ab]{0,2}){1,4}"), 20),
+        ) {
+            let routes: Vec<_> = routes
+                .iter()
+                .map(|(host, kind, path)| {
+                    let rooted = if path.is_empty() { "/" } else { path };
+                    let path = match kind {
+                        0 => PathPattern::prefix(rooted),
+                        1 => PathPattern::exact(rooted),
+                        _ => PathPattern::regex(&format!("^{path}")),
+                    };
+                    (HostPattern::parse(host).unwrap(), path.unwrap())
+                })
+                .collect();
+            let table = RouteTable::new(routes.iter().map(|(host, path)| (host, path)));
+            for (host, path) in &asked {
+                prop_assert_eq!(table.find(host, path), naive(&routes, host, path), "{}{}", host, path);
+            }
+        }
     }
 }
