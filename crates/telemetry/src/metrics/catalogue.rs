@@ -118,6 +118,10 @@ families! {
         "Writes of the access log that failed; they are tried again.";
     ConfigGeneration: Gauge "switchback_config_generation" []
         "Number of the configuration in force; goes up by one with each reload that was taken.";
+    ConfigReloads: Counter "switchback_config_reloads_total" ["result"]
+        "Reloads asked for: applied, or refused with the old configuration still in force.";
+    ConfigLastReload: Gauge "switchback_config_last_reload_successful" []
+        "1 if the last reload was applied or there was none, 0 if it was refused: the files on disk are not what runs.";
     StartTime: Gauge "switchback_start_time_seconds" []
         "When the process was started, in seconds since 1970.";
     BuildInfo: Info "switchback_build_info" ["version"]

@@ -143,6 +143,14 @@ impl<'a> Snapshot<'a> {
             Family::ConfigGeneration => {
                 out.gauge([], families.config_generation.load(Ordering::Relaxed))
             }
+            Family::ConfigReloads => {
+                let mut results = families.reloads.iter();
+                results.try_for_each(|(result, count)| out.counter([result], count))
+            }
+            Family::ConfigLastReload => {
+                let refused = families.last_reload_refused.load(Ordering::Relaxed);
+                out.gauge([], i64::from(!refused))
+            }
             Family::StartTime => out.gauge([], families.start_time_seconds),
             Family::BuildInfo => out.encoder.encode_info(&[("version", families.version)]),
         }

@@ -26,7 +26,7 @@ mod route;
 mod table;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -40,11 +40,14 @@ pub use pool::{PoolMetrics, Wait};
 pub use route::RouteMetrics;
 
 use self::client_errors::ClientErrors;
-use self::counters::Gauge;
+use self::counters::{Gauge, Row};
 use self::exposition::Exposition;
 use self::table::Table;
 use crate::access::AccessLog;
 use crate::origin::Origin;
+
+/// What came of a reload, by index.
+const RELOADS: &[&str] = &["applied", "refused"];
 
 /// The label values that the program defines, each in the order of its own index.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +67,8 @@ pub struct Vocabulary {
 pub struct Metrics {
     registry: Registry,
     families: Arc<Families>,
+    /// The length of the last exposition.
+    rendered: AtomicUsize,
 }
 
 /// What is measured. The collector reads it, the handles write it.
@@ -73,6 +78,8 @@ struct Families {
     version: &'static str,
     start_time_seconds: f64,
     config_generation: AtomicU64,
+    reloads: Row,
+    last_reload_refused: AtomicBool,
     requests_in_flight: Gauge,
     client_errors: ClientErrors,
     access_log: OnceLock<AccessLog>,
@@ -95,6 +102,8 @@ impl Metrics {
             version,
             start_time_seconds: since_epoch.as_secs_f64(),
             config_generation: AtomicU64::new(0),
+            reloads: Row::new(RELOADS),
+            last_reload_refused: AtomicBool::new(false),
             requests_in_flight: Gauge::default(),
             client_errors: ClientErrors::new(vocabulary.reasons),
             access_log: OnceLock::new(),
@@ -104,28 +113,32 @@ impl Metrics {
         });
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Exposition::new(Arc::clone(&families))));
-        Self { registry, families }
+        Self { registry, families, rendered: AtomicUsize::new(0) }
     }
 
     /// The handle of a route. To be called when a configuration is loaded: it locks and allocates.
     #[must_use]
-    pub fn route(&self, route: &str) -> Arc<RouteMetrics> {
-        self.families.routes.resolve(Arc::from(route), RouteMetrics::new)
+    pub fn route(&self, route: impl Into<Arc<str>>) -> Arc<RouteMetrics> {
+        self.families.routes.resolve(route.into(), RouteMetrics::new)
     }
 
     /// The handle of a pool. To be called when a configuration is loaded: it locks and allocates.
     #[must_use]
-    pub fn pool(&self, pool: &str) -> Arc<PoolMetrics> {
+    pub fn pool(&self, pool: impl Into<Arc<str>>) -> Arc<PoolMetrics> {
         let decisions = self.families.vocabulary.decisions;
-        self.families.pools.resolve(Arc::from(pool), || PoolMetrics::new(decisions))
+        self.families.pools.resolve(pool.into(), || PoolMetrics::new(decisions))
     }
 
     /// The handle of an endpoint. To be called when it is configured or discovered: it locks and
     /// allocates.
     #[must_use]
-    pub fn endpoint(&self, pool: &str, endpoint: SocketAddr) -> Arc<EndpointMetrics> {
+    pub fn endpoint(
+        &self,
+        pool: impl Into<Arc<str>>,
+        endpoint: SocketAddr,
+    ) -> Arc<EndpointMetrics> {
         let vocabulary = &self.families.vocabulary;
-        let key = (Arc::from(pool), endpoint);
+        let key = (pool.into(), endpoint);
         self.families.endpoints.resolve(key, || EndpointMetrics::new(vocabulary))
     }
 
@@ -150,6 +163,12 @@ impl Metrics {
         self.families.config_generation.store(generation, Ordering::Relaxed);
     }
 
+    /// Counts a reload that was asked for.
+    pub fn reloaded(&self, applied: bool) {
+        self.families.reloads.add(usize::from(!applied));
+        self.families.last_reload_refused.store(!applied, Ordering::Relaxed);
+    }
+
     /// Exposes the losses of `log` from now on. Only the first log counts.
     pub fn watch_access_log(&self, log: AccessLog) {
         // A process has one access log.
@@ -159,9 +178,12 @@ impl Metrics {
     /// Everything in the text format of OpenMetrics, in the order of [`catalogue()`].
     #[must_use]
     pub fn render(&self) -> String {
-        let mut out = String::with_capacity(16 * 1024);
+        // As long as the last, or else it would be copied each time it doubles.
+        let last = self.rendered.load(Ordering::Relaxed);
+        let mut out = String::with_capacity(last + last / 16 + 16 * 1024);
         // Writing to a string cannot fail, and the collector makes no error of its own.
         let _ = text::encode(&mut out, &self.registry);
+        self.rendered.store(out.len(), Ordering::Relaxed);
         out
     }
 }
