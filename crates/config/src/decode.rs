@@ -17,9 +17,8 @@
 
 mod access;
 mod de;
+mod described;
 mod field;
-#[cfg(test)]
-pub(crate) mod keys;
 mod mistake;
 
 pub(crate) use field::{Field, Given, OneOrMany, OrTable};

@@ -5,22 +5,29 @@
 //! form follows rustc's, because operators and their editors already know how to read it.
 //!
 //! Whatever comes from a file is shown with its control characters escaped: a configuration that
-//! somebody else wrote must not be able to drive the terminal of whoever checks it.
+//! somebody else wrote must not be able to drive the terminal of whoever checks it. The form for
+//! programs, which serde makes, has the texts as they are: escaping is its format's affair there.
 
 mod excerpt;
+mod form;
 mod report;
+mod words;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub(crate) use excerpt::{Excerpt, escape, quote};
+use serde::Serialize;
+
+pub(crate) use excerpt::Excerpt;
 pub(crate) use report::{Problem, Report, Reporter};
+pub(crate) use words::{Words, escape, quote};
 
 /// How many diagnostics the text form shows before it only counts.
 const SHOWN: usize = 50;
 
 /// Whether a configuration can be used in spite of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It cannot: there is no plan.
     Error,
@@ -41,11 +48,11 @@ impl fmt::Display for Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     severity: Severity,
-    message: String,
+    message: Words,
     path: PathBuf,
     excerpt: Option<Excerpt>,
     related: Option<Excerpt>,
-    help: Option<String>,
+    help: Option<Words>,
     /// The file's turn: the main file is 0, pools follow in their order.
     order: usize,
 }
@@ -56,9 +63,9 @@ impl Diagnostic {
         self.severity
     }
 
-    /// What is wrong, in one line.
+    /// What is wrong, in one line, safe to print.
     pub fn message(&self) -> &str {
-        &self.message
+        self.message.safe()
     }
 
     /// The file, as the caller of [`crate::load`] would reach it.
@@ -78,12 +85,12 @@ impl Diagnostic {
 
     /// What is said of the marked part of the line; empty where the message says it all.
     pub fn label(&self) -> &str {
-        self.excerpt.as_ref().map_or("", |excerpt| &excerpt.label)
+        self.excerpt.as_ref().map_or("", |excerpt| excerpt.label.safe())
     }
 
     /// What would be right.
     pub fn help(&self) -> Option<&str> {
-        self.help.as_deref()
+        self.help.as_ref().map(Words::safe)
     }
 
     fn position(&self) -> (usize, u32, u32) {
@@ -95,7 +102,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frames = || self.excerpt.iter().chain(&self.related);
         let gutter = frames().map(|frame| frame.line.to_string().len()).max().unwrap_or(1);
-        write!(f, "{}: {}", self.severity, self.message)?;
+        write!(f, "{}: {}", self.severity, self.message())?;
         match &self.excerpt {
             Some(excerpt) => excerpt.render(f, gutter, "-->", '^')?,
             None => write!(f, "\n{:gutter$}--> {}", "", escape(&self.path.to_string_lossy()))?,
@@ -103,7 +110,7 @@ impl fmt::Display for Diagnostic {
         if let Some(related) = &self.related {
             related.render(f, gutter, ":::", '-')?;
         }
-        if let Some(help) = &self.help {
+        if let Some(help) = self.help() {
             write!(f, "\n{:gutter$} = help: {help}", "")?;
         }
         Ok(())

@@ -13,6 +13,7 @@
 //! aliases expanded, and [`MAX_DEPTH`] levels. So it is safe to walk recursively, and a file of a
 //! few lines that would expand to gigabytes ("billion laughs") ends in a diagnostic.
 
+mod brackets;
 mod build;
 mod expand;
 mod syntax;

@@ -20,6 +20,7 @@
 mod gateway;
 mod health;
 mod pool;
+pub(crate) mod secret;
 mod traffic;
 
 use std::path::{Component, Path, PathBuf};
@@ -31,25 +32,43 @@ use crate::Loaded;
 use crate::diagnostic::escape;
 use crate::value::duration;
 
+/// What stands in the place of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    /// The secret: what is printed can be loaded.
+    Shown,
+    /// Its [fingerprint](secret): what is printed can be shown and compared.
+    Fingerprints,
+}
+
 /// The stream of documents.
-pub(crate) fn text(loaded: &Loaded) -> String {
+pub(crate) fn text(loaded: &Loaded, secrets: Secrets) -> String {
     let (plan, files) = (&loaded.plan, loaded.files.as_slice());
     let (main, rest) =
         files.split_first().map_or((Path::new(""), files), |(main, rest)| (main.as_path(), rest));
     let base = main.parent().unwrap_or(Path::new(""));
+    // What follows the pools are certificates and keys.
+    let rest = &rest[..plan.pools.len().min(rest.len())];
     let pools = rest.iter().map(|path| relative(path, base)).collect();
-    let mut stream = document(main, &gateway::gateway(plan, pools, base));
+    let mut stream = document(main, &gateway::gateway(plan, pools, base, secrets), secrets);
     for ((path, pool), retry) in rest.iter().zip(&plan.pools).zip(&loaded.inherited) {
         stream.push_str("---\n");
-        stream.push_str(&document(path, &pool::pool(pool, retry)));
+        stream.push_str(&document(path, &pool::pool(pool, retry), secrets));
     }
     stream
 }
 
 /// A document under the name of its file.
-fn document(path: &Path, content: &impl Serialize) -> String {
-    let content = serde_yaml::to_string(content)
-        .expect("text, numbers and truth values under fixed keys can be written as YAML");
+fn document(path: &Path, content: &impl Serialize, secrets: Secrets) -> String {
+    let content = match secrets {
+        Secrets::Shown => serde_yaml::to_string(content),
+        Secrets::Fingerprints => serde_yaml::to_value(content).and_then(|mut tree| {
+            secret::redact(&mut tree);
+            serde_yaml::to_string(&tree)
+        }),
+    };
+    let content =
+        content.expect("text, numbers and truth values under fixed keys can be written as YAML");
     format!("# {}\n{content}", escape(&path.to_string_lossy()))
 }
 

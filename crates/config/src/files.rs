@@ -5,20 +5,29 @@
 
 mod glob;
 
-use std::collections::{HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::decode::{Field, Given, OneOrMany};
-use crate::diagnostic::{Problem, Report, Reporter, escape};
+use crate::diagnostic::{Problem, Report, Reporter};
 use crate::resolve::is_name_byte;
 use crate::source::{Source, Span};
-use crate::{MAX_FILE_BYTES, PoolFile};
+use crate::{MAX_FILE_BYTES, PoolFile, Sources};
 
-/// Reads a file. `None` if that fails, which is reported.
-pub(crate) fn read(path: &Path, report: &Report, order: usize) -> Option<Source> {
+pub(crate) use glob::{matches, names};
+
+/// Reads a file, which is noted. `None` if that fails, which is reported.
+pub(crate) fn read(
+    path: &Path,
+    report: &Report,
+    order: usize,
+    sources: &mut Sources,
+) -> Option<Source> {
+    sources.note_file(path);
     let bytes = match read_bytes(path) {
         Ok(bytes) => bytes,
         Err(problem) => {
@@ -48,18 +57,14 @@ pub(crate) fn read(path: &Path, report: &Report, order: usize) -> Option<Source>
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
-    let name = escape(&path.to_string_lossy());
-    let failed = |error: &io::Error| {
-        let (reason, help) = match error.kind() {
-            io::ErrorKind::NotFound => {
-                ("there is no such file", "check the path, and the folder it is relative to")
-            }
-            io::ErrorKind::PermissionDenied => {
-                ("permission denied", "the user that runs this must be able to read it")
-            }
-            _ => return Problem::new(format!("cannot read {name}: {error}"), ""),
-        };
-        Problem::new(format!("cannot read {name}: {reason}"), "").help(help)
+    let name = path.to_string_lossy();
+    let failed = |error: &io::Error| match error.kind() {
+        io::ErrorKind::NotFound => not_found(path),
+        io::ErrorKind::PermissionDenied => {
+            Problem::new(format!("cannot read {name}: permission denied"), "")
+                .help("the user that runs this must be able to read it")
+        }
+        _ => Problem::new(format!("cannot read {name}: {error}"), ""),
     };
     let metadata = fs::metadata(path).map_err(|error| failed(&error))?;
     if metadata.is_dir() {
@@ -82,6 +87,55 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
+/// The files that a configuration names beside its own, as certificates: read when they are asked for,
+/// and noted.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    is_on_disk: bool,
+    paths: RefCell<Vec<PathBuf>>,
+    sources: RefCell<Sources>,
+}
+
+impl Attached {
+    /// Those of the file system.
+    pub(crate) fn on_disk() -> Self {
+        Self { is_on_disk: true, ..Self::none() }
+    }
+
+    /// None: where there is no file system.
+    pub(crate) fn none() -> Self {
+        Self { is_on_disk: false, paths: RefCell::default(), sources: RefCell::default() }
+    }
+
+    /// What is in a file.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, Problem> {
+        let mut paths = self.paths.borrow_mut();
+        if !paths.iter().any(|known| known == path) {
+            paths.push(path.to_owned());
+        }
+        if !self.is_on_disk {
+            return Err(not_found(path));
+        }
+        self.sources.borrow_mut().note_file(path);
+        read_bytes(path)
+    }
+
+    /// Those that were asked for, each once.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.paths.borrow().clone()
+    }
+
+    /// How they looked before they were read.
+    pub(crate) fn into_sources(self) -> Sources {
+        self.sources.into_inner()
+    }
+}
+
+fn not_found(path: &Path) -> Problem {
+    let message = format!("cannot read {}: there is no such file", path.to_string_lossy());
+    Problem::new(message, "").help("check the path, and the folder it is relative to")
+}
+
 /// The pools' files, as far as they could be found.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -98,6 +152,7 @@ pub(crate) fn pools(
     base: &Path,
     main: &Reporter<'_>,
     report: &Report,
+    sources: &mut Sources,
 ) -> Found {
     let Some(Given { value: OneOrMany(patterns), span }) = field.given() else {
         return Found::default();
@@ -109,14 +164,20 @@ pub(crate) fn pools(
     }
     let mut found = Found { complete: true, ..Found::default() };
     let mut paths: Vec<(PathBuf, Span)> = Vec::new();
-    let mut known = HashSet::new();
+    let mut known: HashMap<PathBuf, Span> = HashMap::new();
     for pattern in patterns {
-        let Field::Given(files) = pattern.parse(main, |text| glob::find(base, text)) else {
+        let Field::Given(files) = pattern.parse(main, |text| glob::find(base, text, sources))
+        else {
             found.complete = false;
             continue;
         };
-        let fresh = files.value.into_iter().filter(|path| known.insert(path.clone()));
-        paths.extend(fresh.map(|path| (path, files.span)));
+        let is_known = |path: &PathBuf| known.contains_key(&identity(path));
+        let (again, fresh): (Vec<_>, Vec<_>) = files.value.into_iter().partition(is_known);
+        if let Some(first) = again.first().and_then(|path| known.get(&identity(path))) {
+            main.warn(files.span, found_again(&again, *first));
+        }
+        known.extend(fresh.iter().map(|path| (identity(path), files.span)));
+        paths.extend(fresh.into_iter().map(|path| (path, files.span)));
     }
     if let [Field::Given(only)] = patterns.as_slice() {
         found.place = glob::place(base, &only.value);
@@ -127,7 +188,7 @@ pub(crate) fn pools(
             Err(problem) => main.error(span, problem),
             Ok(name) => {
                 named.insert(name.clone(), path.clone());
-                let source = read(&path, report, found.pools.len() + 1);
+                let source = read(&path, report, found.pools.len() + 1, sources);
                 found.pools.push(PoolFile { name, path, source });
             }
         }
@@ -135,8 +196,30 @@ pub(crate) fn pools(
     found
 }
 
+/// A name in a folder, however the way there is written. Not the file behind a link: two links to one
+/// file are two pools.
+fn identity(path: &Path) -> PathBuf {
+    let whole = path.parent().zip(path.file_name()).and_then(|(folder, name)| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        fs::canonicalize(folder).ok().map(|folder| folder.join(name))
+    });
+    whole.unwrap_or_else(|| path.to_owned())
+}
+
+/// Harmless, but whoever wrote two patterns thought that they find different files.
+fn found_again(again: &[PathBuf], first: Span) -> Problem {
+    let shown = again.first().map(|path| path.to_string_lossy()).unwrap_or_default();
+    let message = match again.len() {
+        1 => format!("`{shown}` is found by two patterns"),
+        more => format!("`{shown}` and {} more are found by two patterns", more - 1),
+    };
+    Problem::new(message, "again here, and loaded once")
+        .related(first, "first here")
+        .help("remove one, or let each find files of its own")
+}
+
 fn name(path: &Path, named: &HashMap<Arc<str>, PathBuf>) -> Result<Arc<str>, Problem> {
-    let shown = escape(&path.to_string_lossy());
+    let shown = path.to_string_lossy();
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     if stem.is_empty() || !stem.bytes().all(is_name_byte) {
         return Err(Problem::new(
@@ -148,7 +231,7 @@ fn name(path: &Path, named: &HashMap<Arc<str>, PathBuf>) -> Result<Arc<str>, Pro
         ));
     }
     if let Some(other) = named.get(stem) {
-        let other = escape(&other.to_string_lossy());
+        let other = other.to_string_lossy();
         return Err(Problem::new(
             format!("two files make the pool `{stem}`"),
             format!("{other} and {shown}"),

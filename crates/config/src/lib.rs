@@ -8,13 +8,15 @@
 //!
 //! There is one reading of the text and one statement of the schema. Why serde's derive, but not
 //! `serde_yaml`'s deserializer, is argued in [`decode`]. The way back, from the plan to files with every
-//! default filled in, is [`effective`].
+//! default filled in, is [`effective`]; what differs between two such configurations, in words, [`diff`].
 //!
-//! Nothing is read that is not an argument: the environment is one ([`Environment`]), and
-//! [`parse_str`] does not even touch the file system.
+//! Nothing is read that is not an argument: the environment is one ([`Environment`]), the time
+//! included, and [`parse_str`] does not even touch the file system.
 
+mod certificate;
 mod decode;
 mod diagnostic;
+pub mod diff;
 mod document;
 mod effective;
 mod environment;
@@ -22,23 +24,27 @@ mod files;
 mod resolve;
 mod schema;
 mod source;
+mod sources;
 mod suggest;
 mod value;
 
-use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use switchback_core::PoolIndex;
-use switchback_core::plan::{Action, Plan, RetryPolicy};
+use switchback_core::plan::{Plan, RetryPolicy};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use environment::{Environment, ProcessEnvironment};
+pub use environment::{At, Environment, ProcessEnvironment};
+pub use schema::{File, json_schema};
+pub use sources::{Fingerprint, Search, Sources};
 
 use decode::Field;
 use diagnostic::{Problem, Report, Reporter};
-use files::Found;
-use resolve::{Catalog, Context};
+use effective::Secrets;
+use files::{Attached, Found};
+use resolve::{Catalog, Context, Written};
 use schema::Gateway;
 use source::Source;
 
@@ -52,20 +58,47 @@ pub struct Loaded {
     pub plan: Plan,
     /// What will surprise in operation; often empty.
     pub warnings: Diagnostics,
-    /// Every file that was read, the main file first: what a reload watches.
+    /// Every file that was read: the main file, the pools in the order of the plan, certificates and
+    /// keys.
     pub files: Vec<PathBuf>,
+    /// What a reload watches; nothing where texts were read.
+    pub sources: Sources,
     /// Of each pool, what routes to it inherit. The plan has it where it takes effect: in the routes.
     pub(crate) inherited: Vec<RetryPolicy>,
 }
 
 impl Loaded {
     /// The effective configuration: every default filled in, as a stream of YAML documents, one for
-    /// each of [`Self::files`] under a comment with its name. Each, written over its file, loads to
+    /// the main file and each pool under a comment with its name. Each, written over its file, loads to
     /// this same plan.
     pub fn effective(&self) -> String {
-        effective::text(self)
+        effective::text(self, Secrets::Shown)
+    }
+
+    /// [`Self::effective`] to be shown: in place of each secret stands a fingerprint, `sha256:` and four
+    /// hexadecimal digits, which is the same wherever the secret is. It can be compared by [`diff::diff`],
+    /// and not be loaded. Of a secret it tells 16 bits, which confirm no guess.
+    pub fn effective_redacted(&self) -> String {
+        effective::text(self, Secrets::Fingerprints)
     }
 }
+
+/// A configuration that cannot be run.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Why: at least one error.
+    pub diagnostics: Diagnostics,
+    /// What was read or looked for until then: whatever mends it changes one of these, or the environment.
+    pub sources: Sources,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.diagnostics.fmt(f)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// A pool's file; without a text where that could not be read, which has been reported.
 #[derive(Debug)]
@@ -82,22 +115,30 @@ pub(crate) struct PoolFile {
 /// # Errors
 ///
 /// Every diagnostic, warnings included, if one of them is an error.
-pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Diagnostics> {
+pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Refused> {
     let report = Report::default();
-    let Some(main) = files::read(path, &report, 0) else {
-        return Err(report.finish());
+    let mut sources = Sources::default();
+    let Some(main) = files::read(path, &report, 0, &mut sources) else {
+        return Err(Refused { diagnostics: report.finish(), sources });
     };
     let base = path.parent().unwrap_or(Path::new(""));
-    assemble(report, &main, base, environment, |gateway, reporter, report| {
-        files::pools(&gateway.pools, base, reporter, report)
-    })
+    let attached = Attached::on_disk();
+    let assembled =
+        assemble(report, &main, base, environment, &attached, |gateway, reporter, report| {
+            files::pools(&gateway.pools, base, reporter, report, &mut sources)
+        });
+    sources.join(attached.into_sources());
+    match assembled {
+        Ok(loaded) => Ok(Loaded { sources, ..loaded }),
+        Err(diagnostics) => Err(Refused { diagnostics, sources }),
+    }
 }
 
 /// Reads a main file and pools from texts; nothing but the arguments is read.
 ///
 /// `main` is `(path, text)`, each of `pools` is `(path, text)` with the pool's name as the file's
 /// stem. The key `pools` is required as ever, but what it says is not looked at. The paths name the
-/// files in diagnostics.
+/// files in diagnostics. Other files, as certificates, are not found.
 ///
 /// ```
 /// let main = "listeners: [ 0.0.0.0:8080 ]\npools: pools/*.yaml\nroutes: [ { pool: webb } ]\n";
@@ -128,7 +169,7 @@ pub fn parse_str(
     let report = Report::default();
     let main = Source::new(main.0.into(), main.1);
     let base = main.path().parent().unwrap_or(Path::new(""));
-    assemble(report, &main, base, environment, |_, _, _| {
+    assemble(report, &main, base, environment, &Attached::none(), |_, _, _| {
         let pools = pools.iter().map(|(path, text)| {
             let path = PathBuf::from(path);
             let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
@@ -144,13 +185,15 @@ fn assemble(
     main: &Source,
     base: &Path,
     environment: &dyn Environment,
+    attached: &Attached,
     find: impl FnOnce(&Gateway, &Reporter<'_>, &Report) -> Found,
 ) -> Result<Loaded, Diagnostics> {
-    let plan = plan(&report, main, base, environment, find);
+    let plan = plan(&report, main, base, environment, attached, find);
     let is_good = report.errors() == 0;
     match plan {
         Some((plan, inherited, files)) if is_good => {
-            Ok(Loaded { plan, warnings: report.finish(), files, inherited })
+            let sources = Sources::default();
+            Ok(Loaded { plan, warnings: report.finish(), files, sources, inherited })
         }
         _ => Err(report.finish()),
     }
@@ -161,6 +204,7 @@ fn plan(
     main: &Source,
     base: &Path,
     environment: &dyn Environment,
+    attached: &Attached,
     find: impl FnOnce(&Gateway, &Reporter<'_>, &Report) -> Found,
 ) -> Option<(Plan, Vec<RetryPolicy>, Vec<PathBuf>)> {
     let reporter = report.of(main, 0);
@@ -185,35 +229,24 @@ fn plan(
         resolve::pool(file.name.clone(), &schema, &zone, &reporter)
     });
     let resolved: Vec<_> = resolved.collect();
-    let spans: Vec<_> = resolved.iter().map(|pool| pool.span).collect();
+    let places: Vec<_> = resolved.iter().map(|pool| pool.places.clone()).collect();
     let inherited = resolved.iter().map(|pool| pool.retry.clone()).collect();
     let positions =
         pools.iter().zip(0..).map(|(file, at)| (file.name.clone(), PoolIndex(at))).collect();
     let catalog =
         Catalog { positions, complete: complete && !gateway.value.pools.is_missing(), place };
-    let context = Context { base, catalog: &catalog, zone: &zone, reporter: &reporter };
+    let (files, now) = (attached, environment.now());
+    let context = Context { base, catalog: &catalog, zone: &zone, files, now, reporter: &reporter };
     let plan = resolve::plan(&gateway, resolved, &context);
     if report.errors() == 0 {
-        warn_of_unused(&plan, &pools, &spans, report);
+        // Without an error, every file has a text.
+        let written = pools.iter().zip(places).zip(1..).filter_map(|((file, places), order)| {
+            let reporter = report.of(file.source.as_ref()?, order);
+            Some(Written { name: file.name.clone(), places, reporter })
+        });
+        resolve::warn(&plan, &written.collect::<Vec<_>>());
     }
     let files = std::iter::once(main.path()).chain(pools.iter().map(|file| file.path.as_path()));
-    Some((plan, inherited, files.map(Path::to_owned).collect()))
-}
-
-fn warn_of_unused(plan: &Plan, pools: &[PoolFile], spans: &[source::Span], report: &Report) {
-    let targets = plan.routes.iter().flat_map(|route| match &route.action {
-        Action::Forward(targets) => targets.as_slice(),
-        Action::Redirect(_) => &[],
-    });
-    let used: HashSet<usize> = targets.map(|target| target.pool.at()).collect();
-    for (position, (file, span)) in pools.iter().zip(spans).enumerate() {
-        let Some(source) = file.source.as_ref().filter(|_| !used.contains(&position)) else {
-            continue;
-        };
-        let message = format!("no route uses the pool `{}`", file.name);
-        let problem = Problem::new(message, "its endpoints are probed, and get no requests");
-        report
-            .of(source, position + 1)
-            .warn(*span, problem.help("add a route to it, or remove this file"));
-    }
+    let files = files.map(Path::to_owned).chain(attached.paths());
+    Some((plan, inherited, files.collect()))
 }

@@ -7,24 +7,35 @@
 mod balance;
 mod ejection;
 mod endpoint;
+mod front;
 mod gateway;
+mod listener;
 mod policy;
 mod pool;
 mod probe;
 mod queue;
+mod redirect;
 mod route;
 mod shadow;
 mod sticky;
+mod tls;
+mod together;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchback_core::PoolIndex;
 use switchback_core::plan::{PoolPlan, RetryPolicy};
 
-pub(crate) use gateway::{Context, plan, zone};
-pub(crate) use pool::pool;
+pub(crate) use balance::ALGORITHMS;
+pub(crate) use gateway::{ACCESS_LOGS, Context, plan, zone};
+pub(crate) use pool::{PROTOCOLS, pool};
+pub(crate) use route::REDIRECTS;
+pub(crate) use sticky::{SAME_SITE, SECURE};
+pub(crate) use together::{Written, warn};
 
+use crate::decode::Given;
 use crate::source::Span;
 use crate::suggest;
 
@@ -33,8 +44,20 @@ use crate::suggest;
 pub(crate) struct Resolved {
     pub(crate) plan: PoolPlan,
     pub(crate) retry: RetryPolicy,
+    pub(crate) places: Places,
+}
+
+/// Where things of a pool stand of which something can be said only when the whole is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
     /// Where to speak of the pool as a whole.
-    pub(crate) span: Span,
+    pub(crate) whole: Span,
+    /// Each endpoint, in the order of the plan.
+    pub(crate) endpoints: Vec<Span>,
+    /// The path that probes ask for, where the file has one.
+    pub(crate) probe_path: Option<Span>,
+    /// Limits that the file has, and that a route may make pointless.
+    pub(crate) limits: Vec<(&'static str, Given<Duration>)>,
 }
 
 /// Which pools there are, for the routes that name them.

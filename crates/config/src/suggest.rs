@@ -3,13 +3,20 @@
 /// Words of other gateways for ours. No distance finds these.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("affinity", "sticky"),
+    ("alb", "aws-alb"),
     ("algorithm", "balance"),
+    ("aws", "aws-alb"),
     ("availability_zone", "zone"),
+    ("gclb", "gcp"),
+    ("google", "gcp"),
+    ("nlb", "aws-nlb"),
     ("backend", "pool"),
     ("backends", "endpoints"),
     ("backends", "pools"),
     ("bind", "address"),
     ("bind", "listeners"),
+    ("certificate", "cert"),
+    ("certificate_file", "cert"),
     ("cluster", "pool"),
     ("consistent_hash", "ring_hash"),
     ("domain", "host"),
@@ -30,6 +37,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("http_version", "protocol"),
     ("ip", "client"),
     ("ip_hash", "ring_hash"),
+    ("keepalive_timeout", "client_keepalive"),
     ("ketama", "ring_hash"),
     ("least_conn", "least_requests"),
     ("least_connections", "least_requests"),
@@ -42,14 +50,19 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("maxconn", "max_connections"),
     ("outlier_detection", "ejection"),
     ("p2c", "least_requests"),
+    ("private_key", "key"),
     ("retries", "retry"),
     ("rr", "round_robin"),
     ("server", "endpoints"),
     ("servers", "endpoints"),
     ("service", "pool"),
     ("session_affinity", "sticky"),
+    ("real_ip", "trusted_proxies"),
     ("source", "client"),
     ("source_ip", "client"),
+    ("ssl", "tls"),
+    ("ssl_certificate", "cert"),
+    ("ssl_certificate_key", "key"),
     ("sticky_session", "sticky"),
     ("sticky_sessions", "sticky"),
     ("targets", "endpoints"),
@@ -109,6 +122,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("`hash` of a pool", &["bounded_load"]),
     ("`sticky` of a pool", &["cookie", "secret", "max_age", "secure", "same_site"]),
     ("`tls` of a pool", &["sni", "verify"]),
+    ("`tls` of a listener", &["certificates"]),
+    ("an entry of `certificates`", &["cert", "key"]),
     ("an entry of `endpoints`", &["weight", "tier", "disabled"]),
     ("an entry of `routes`", &["split", "redirect", "pool", "retry", "timeouts"]),
     (
@@ -135,6 +150,8 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "listeners",
             "admin",
+            "behind",
+            "client_keepalive",
             "trusted_proxies",
             "access_log",
             "drain",
@@ -150,6 +167,8 @@ const HOMES: &[(&str, &[&str])] = &[
 pub(crate) fn home(key: &str, place: &str) -> Option<String> {
     match (place, key) {
         ("`path`", "prefix") => Some("a prefix is the path itself: `path: /api/`".into()),
+        // That of a pool takes it.
+        ("`tls`", "sni") => Some("a listener's names come from its certificates".into()),
         ("`health`", "path") => Some("this belongs to `http`: `http: { path: /healthz }`".into()),
         ("`health`", "service") => {
             Some("this belongs to `grpc`: `grpc: { service: shop.v1.Cart }`".into())
@@ -166,8 +185,8 @@ pub(crate) fn home(key: &str, place: &str) -> Option<String> {
         ("an entry of `endpoints`" | "an entry of `listeners`", "host" | "ip" | "port") => {
             Some("IP and port are one `address`: `10.0.1.11:8080`".into())
         }
-        ("an entry of `listeners`", "tls") => {
-            Some("listeners speak plain HTTP in this release".into())
+        ("this file", "certificates" | "cert") => {
+            Some("this belongs to `tls` of an entry of `listeners`".into())
         }
         _ => {
             let home = HOMES.iter().find(|(_, keys)| keys.contains(&key))?;

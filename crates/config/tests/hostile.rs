@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
+#[path = "schema/validator.rs"]
+mod validator;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -42,12 +45,16 @@ fn soon<T>(what: &str, run: impl FnOnce() -> T) -> T {
     result
 }
 
+fn load_main(path: &Path) -> Result<Loaded, Diagnostics> {
+    load(path, &no_environment).map_err(|refused| refused.diagnostics)
+}
+
 fn load_with_pool(prepare: impl FnOnce(&Path)) -> Result<Loaded, Diagnostics> {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("pools")).unwrap();
     fs::write(folder.path().join("switchback.yaml"), MAIN).unwrap();
     prepare(&folder.path().join("pools/web.yaml"));
-    soon("loading", || load(&folder.path().join("switchback.yaml"), &no_environment))
+    soon("loading", || load_main(&folder.path().join("switchback.yaml")))
 }
 
 #[test]
@@ -74,13 +81,13 @@ fn a_fifo_does_not_block() {
 
 #[test]
 fn a_device_does_not_fill_the_memory() {
-    let said = only(load(Path::new("/dev/zero"), &no_environment));
+    let said = only(load_main(Path::new("/dev/zero")));
     assert_eq!(said, "/dev/zero is not a regular file");
 }
 
 #[test]
 fn a_main_file_that_is_missing_is_named() {
-    let said = only(load(Path::new("/nonexistent/switchback.yaml"), &no_environment));
+    let said = only(load_main(Path::new("/nonexistent/switchback.yaml")));
     assert_eq!(said, "cannot read /nonexistent/switchback.yaml: there is no such file");
 }
 
@@ -141,6 +148,8 @@ fn files_at_the_limit_of_size_are_read_in_time() {
         ("a key", format!("{}: 1", fill("k"))),
         ("anchors", fill("- &a b\n")),
         ("questions", fill("? a\n")),
+        ("nothing, in one line", format!("endpoints: [{}]", &fill("~,")[..400_000])),
+        ("open brackets", format!("{}a: b: c", fill("# [\n"))),
     ] {
         let _ = soon(what, || pool(&text).map_err(|diagnostics| diagnostics.to_string()));
     }
@@ -238,7 +247,10 @@ fn answers(main: &str, pool: &str) {
         [("pools/web.yaml", pool), ("pools/api.yaml", pool), ("pools/web-canary.yaml", pool)];
     let environment = |_: &str| Some("a: [\n".to_owned());
     match parse_str(("switchback.yaml", main), &pools, &environment) {
-        Ok(loaded) => drop(loaded.warnings.to_string()),
+        Ok(loaded) => {
+            drop(loaded.warnings.to_string());
+            validator::accepts(main, &pools);
+        }
         Err(diagnostics) => {
             assert!(diagnostics.errors() > 0);
             let said = diagnostics.to_string();

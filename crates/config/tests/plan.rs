@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
+#[path = "schema/validator.rs"]
+mod validator;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use switchback_config::{Loaded, parse_str};
 use switchback_core::PoolIndex;
 use switchback_core::plan::{
-    AccessLogPlan, Action, Admin, AdminPlan, Balance, DrainPlan, EjectionPlan, EndpointPlan,
-    HashKey, HashPlan, HealthPlan, PoolPlan, ProbePlan, Protocol, QueuePlan, Ratio, RetryBudget,
-    RetryPolicy, RoutePlan, SameSite, Secure, SlowStart, StatusSet, Target, Timeouts,
+    AccessLogPlan, Action, Admin, AdminPlan, Balance, Behind, DrainPlan, EjectionPlan,
+    EndpointPlan, HashKey, HashPlan, HealthPlan, PoolPlan, ProbePlan, Protocol, QueuePlan, Ratio,
+    RetryBudget, RetryPolicy, RoutePlan, SameSite, Secure, SlowStart, StatusSet, Target, Timeouts,
 };
 
 fn environment(name: &str) -> Option<String> {
@@ -21,6 +24,7 @@ fn loaded(main: &str, pools: &[(&str, &str)]) -> Loaded {
     let loaded = parse_str(("conf/switchback.yaml", main), pools, &environment)
         .unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
     assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    validator::accepts(main, pools);
     loaded
 }
 
@@ -60,6 +64,41 @@ fn what_is_not_said_has_the_defaults_of_core() {
     assert_eq!((target.pool, target.weight.value()), (PoolIndex(0), 1));
     assert_eq!(target.request_timeout, Timeouts::default().request);
     assert_eq!(target.retry, RetryPolicy::default());
+}
+
+#[test]
+fn what_stands_in_front_sets_what_follows_from_it_unless_a_key_says_otherwise() {
+    let seconds = Duration::from_secs;
+    let front = |keys: &str| {
+        let text = main(&format!("{keys}\n{ONE_ROUTE}"));
+        let pools = [("pools/web.yaml", ONE_ENDPOINT)];
+        let loaded = parse_str(("switchback.yaml", &text), &pools, &environment);
+        let plan = loaded.unwrap_or_else(|said| panic!("{said}")).plan;
+        let networks = plan.trusted_proxies.len();
+        (plan.behind, plan.client_keepalive, plan.drain.delay, networks)
+    };
+    for (keys, expected) in [
+        ("", (Behind::None, seconds(75), seconds(5), 0)),
+        ("behind: none", (Behind::None, seconds(75), seconds(5), 0)),
+        ("behind: aws-alb", (Behind::AwsAlb, seconds(75), seconds(60), 0)),
+        ("behind: aws-nlb", (Behind::AwsNlb, seconds(75), seconds(60), 0)),
+        ("behind: gcp", (Behind::Gcp, seconds(620), seconds(10), 2)),
+        ("behind: azure", (Behind::Azure, seconds(260), seconds(90), 0)),
+        ("behind: cloudflare", (Behind::Cloudflare, seconds(920), seconds(5), 22)),
+        (
+            "behind: gcp\ntrusted_proxies: []\nclient_keepalive: 700s\ndrain: { delay: 1s }",
+            (Behind::Gcp, seconds(700), seconds(1), 0),
+        ),
+        ("behind: azure\ndrain: { timeout: 1s }", (Behind::Azure, seconds(260), seconds(90), 0)),
+    ] {
+        assert_eq!(front(keys), expected, "{keys}");
+    }
+    let plan = loaded(
+        &main(&format!("behind: cloudflare\n{ONE_ROUTE}")),
+        &[("pools/web.yaml", ONE_ENDPOINT)],
+    )
+    .plan;
+    assert_eq!(plan.drain.timeout, DrainPlan::default().timeout);
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl<'de> Value<'de, '_> {
     fn text(&self) -> Result<&'de str, Error> {
         match &self.node.kind {
             Kind::Scalar { text, .. } => Ok(text),
-            _ => Err(self.mismatch("a string", None)),
+            _ => Err(self.no_text()),
         }
     }
 
@@ -127,7 +127,13 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let Kind::Mapping(entries) = &self.node.kind else {
-            return Err(self.mismatch(MAPPING, Some(keys("it", fields))));
+            let help = match (&self.node.kind, self.what) {
+                (Kind::Sequence(_), What::Key("path")) => {
+                    "it takes one; several paths are several routes, or one `regex`".to_owned()
+                }
+                _ => keys("it", fields),
+            };
+            return Err(self.mismatch(MAPPING, Some(help)));
         };
         let (known, unknown): (Vec<_>, Vec<_>) =
             entries.iter().partition(|(key, _)| fields.contains(&key.text.as_str()));

@@ -71,6 +71,15 @@ impl<'de> Value<'de, '_> {
         let (what, wants) = (self.what, self.wants);
         let label = match &self.node.kind {
             Kind::Broken => return Error(None),
+            Kind::Null if self.is_variable() => {
+                let problem = Problem::new(
+                    format!("{what} has no value"),
+                    "what the variable holds is empty",
+                );
+                return Error(Some(problem.help(
+                    "set the variable, give a default that is not empty, or remove the key",
+                )));
+            }
             Kind::Null => {
                 let problem = Problem::new(
                     format!("{what} has no value"),
@@ -105,6 +114,40 @@ impl<'de> Value<'de, '_> {
             Some(help) => problem.help(help),
             None => problem,
         }))
+    }
+
+    /// Whether a variable stands here. Looks at the line, which may be the whole file, so no more often
+    /// than diagnostics are shown.
+    fn is_variable(&self) -> bool {
+        if self.reporter.is_full() {
+            return false;
+        }
+        let span = self.node.span;
+        let line = self.reporter.source().line(span.line);
+        let at = |column: u32| line.chars().skip(column.saturating_sub(1) as usize);
+        at(span.column).take(span.width as usize).any(|character| character == '$')
+    }
+
+    /// The value is none where one text is wanted.
+    pub(super) fn no_text(&self) -> Error {
+        let help = match (&self.node.kind, self.what) {
+            (Kind::Sequence(_), What::Key("host")) => {
+                Some("it takes one; several hosts are several routes".to_owned())
+            }
+            (Kind::Sequence(_), What::Key(_)) => Some("it takes one value, not a list".to_owned()),
+            // `balance: { round_robin: {} }`, as some gateways have it.
+            (Kind::Mapping(entries), What::Key(key @ ("balance" | "protocol"))) => {
+                match entries.as_slice() {
+                    [(only, _)] => {
+                        let word = quote(&format!("{key}: {}", only.text));
+                        Some(format!("write one word, as in {word}"))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        self.mismatch("a string", help)
     }
 
     /// Reports an unknown key, and returns the one that was probably meant.

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::words::{Words, escape, visible};
+use crate::effective::secret::is_secret;
 use crate::source::{Source, Span};
 
 /// The widest excerpt, in terminal columns.
 const WINDOW: usize = 100;
 /// What is kept in front of the marked part when a line is cut.
 const CONTEXT: usize = 30;
-/// The longest value that a message repeats, in characters.
-const QUOTED: usize = 60;
 
 /// One line of a file with a part of it marked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,11 @@ pub(crate) struct Excerpt {
     pub(crate) path: PathBuf,
     pub(crate) line: u32,
     pub(crate) column: u32,
-    pub(crate) label: String,
+    /// How many characters are marked.
+    pub(crate) marked: u32,
+    pub(crate) label: Words,
+    /// The line as it is, cut as `shown` is.
+    pub(crate) text: String,
     shown: String,
     /// Terminal columns in front of the mark.
     indent: usize,
@@ -29,16 +33,19 @@ pub(crate) struct Excerpt {
 }
 
 impl Excerpt {
-    pub(crate) fn new(source: &Source, span: Span, label: String) -> Self {
+    pub(crate) fn new(source: &Source, span: Span, label: Words) -> Self {
         let target = (span.column as usize).saturating_sub(1);
-        let line = source.line(span.line);
+        let line = &without_secrets(source.line(span.line));
         let first = if is_wide(line) { target.saturating_sub(CONTEXT) } else { 0 };
+        let cut = if first > 0 { "…" } else { "" };
         let mut window = Self {
             path: source.path().to_owned(),
             line: span.line,
             column: span.column,
+            marked: span.width,
             label,
-            shown: String::from(if first > 0 { "…" } else { "" }),
+            text: cut.into(),
+            shown: cut.into(),
             indent: 0,
             width: 0,
         };
@@ -50,9 +57,11 @@ impl Excerpt {
             let width = piece.as_str().width();
             if columns + width > WINDOW {
                 window.shown.push('…');
+                window.text.push('…');
                 break;
             }
             window.shown.push_str(&piece);
+            window.text.push(character);
             columns += width;
             if position < target {
                 window.indent = columns;
@@ -81,32 +90,57 @@ impl Excerpt {
         let space = if shown.is_empty() { "" } else { " " };
         write!(f, "\n{:>gutter$} |{space}{shown}", self.line)?;
         let marks = mark.to_string().repeat(self.width);
-        let space = if self.label.is_empty() { "" } else { " " };
-        write!(
-            f,
-            "\n{:gutter$} | {:indent$}{marks}{space}{}",
-            "",
-            "",
-            self.label,
-            indent = self.indent
-        )
+        let label = self.label.safe();
+        let space = if label.is_empty() { "" } else { " " };
+        write!(f, "\n{:gutter$} | {:indent$}{marks}{space}{}", "", "", label, indent = self.indent)
     }
 }
 
-/// Text from outside, with everything escaped that would move the cursor or reorder the line.
-pub(crate) fn escape(text: &str) -> String {
-    text.chars()
-        .map(|character| if character == '\t' { "\\t".into() } else { visible(character) })
-        .collect()
+/// The line with a star for each character of a secret: diagnostics are logged, and shown by the admin
+/// API. A variable in its place is none.
+fn without_secrets(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(colon) = rest.find(": ") {
+        let (before, after) = rest.split_at(colon + 2);
+        let blanks = after.len() - after.trim_start().len();
+        let word = before[..colon].trim_end_matches(['"', '\'']);
+        let key = word.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next();
+        shown.push_str(before);
+        shown.push_str(&after[..blanks]);
+        rest = &after[blanks..];
+        if !key.is_some_and(is_secret) {
+            continue;
+        }
+        let value = &rest[..value_length(rest)];
+        let is_variable = value.trim_matches(['"', '\'']).strip_prefix("${").is_some_and(|name| {
+            name.strip_suffix('}').is_some_and(|name| !name.contains([':', '$', '}']))
+        });
+        match is_variable {
+            true => shown.push_str(value),
+            false => shown.extend(value.chars().map(|_| '*')),
+        }
+        rest = &rest[value.len()..];
+    }
+    shown.push_str(rest);
+    shown
 }
 
-/// A value from the file, for use in a sentence: in backticks, escaped, and cut when it is long.
-pub(crate) fn quote(text: &str) -> String {
-    match text.char_indices().nth(QUOTED) {
-        None if text.is_empty() => "an empty text".into(),
-        None => format!("`{}`", escape(text)),
-        Some((end, _)) => format!("`{}…`", escape(&text[..end])),
-    }
+/// How many bytes the value takes that a line begins with.
+fn value_length(text: &str) -> usize {
+    let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''));
+    // The brace of a variable is its own.
+    let within = if text.starts_with("${") { text.find('}').map_or(0, |at| at + 1) } else { 0 };
+    let end = match quote {
+        Some(quote) => text[1..].find(quote).map(|at| at + 2),
+        None => {
+            let rest = &text[within..];
+            let ends = rest.find([',', '}', ']']).into_iter().chain(rest.find(" #"));
+            ends.min().map(|at| within + at)
+        }
+    };
+    let end = end.unwrap_or(text.len());
+    if quote.is_some() { end } else { text[..end].trim_end().len() }
 }
 
 /// Whether a line needs a window. Looks at no more of it than it must.
@@ -118,26 +152,13 @@ fn is_wide(line: &str) -> bool {
     })
 }
 
-fn visible(character: char) -> String {
-    match character {
-        '\t' => "    ".into(),
-        // Marks that are invisible or turn the direction of the text around (Unicode TR 36).
-        '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' => character.escape_unicode().to_string(),
-        c if c.is_control() => c.escape_default().to_string(),
-        c => c.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn marked(text: &str, column: u32, width: u32) -> (String, usize, usize) {
         let source = Source::new("x".into(), text);
-        let excerpt = Excerpt::new(&source, Span { line: 1, column, width }, String::new());
+        let excerpt = Excerpt::new(&source, Span { line: 1, column, width }, Words::default());
         (excerpt.shown, excerpt.indent, excerpt.width)
     }
 
@@ -152,7 +173,26 @@ mod tests {
     fn nothing_reaches_the_terminal_as_a_command() {
         let (shown, indent, _) = marked("a: \u{1b}[2J x", 9, 1);
         assert_eq!((shown.as_str(), indent), ("a: \\u{1b}[2J x", 13));
-        assert_eq!(quote("\u{202e}txt\n"), "`\\u{202e}txt\\n`");
+    }
+
+    #[test]
+    fn a_secret_is_shown_to_nobody() {
+        for (line, shown) in [
+            ("sticky: { secret: hunter2, cookie: sb }", "sticky: { secret: *******, cookie: sb }"),
+            ("  secret: \"a: b, c\" # ours", "  secret: ********* # ours"),
+            ("  \"secret\":   0123 # ours", "  \"secret\":   **** # ours"),
+            ("  api_token: 'x'", "  api_token: ***"),
+            ("{ secret: hunter2 }", "{ secret: ******* }"),
+            ("  secret: ${SECRET}", "  secret: ${SECRET}"),
+            ("{ secret: ${SECRET}, cookie: sb }", "{ secret: ${SECRET}, cookie: sb }"),
+            ("  secret: ${SECRET:-abc}", "  secret: **************"),
+            ("  secret: \"unfinished", "  secret: ***********"),
+            ("cookie: secret: ü", "cookie: secret: *"),
+            ("secret:", "secret:"),
+            ("http: { path: /secret: }", "http: { path: /secret: }"),
+        ] {
+            assert_eq!(without_secrets(line), shown);
+        }
     }
 
     #[test]

@@ -4,15 +4,14 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{Diagnostic, Diagnostics, Excerpt, Severity, escape};
+use super::{Diagnostic, Diagnostics, Excerpt, Severity};
 use crate::source::{Source, Span};
 
 /// How many diagnostics are kept; the rest is counted. A file of a hundred thousand mistakes is
 /// one mistake, and must not cost a hundred thousand excerpts.
 const KEPT: usize = 200;
 
-/// What is wrong, before it has a place. Values are parsed to one of these. Its texts are escaped on
-/// their way in, because some come from libraries that repeat what they were given.
+/// What is wrong, before it has a place. Values are parsed to one of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     message: String,
@@ -24,22 +23,17 @@ pub(crate) struct Problem {
 impl Problem {
     /// What is wrong, and what is said of the marked part (may be empty).
     pub(crate) fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self {
-            message: escape(&message.into()),
-            label: escape(&label.into()),
-            help: None,
-            related: None,
-        }
+        Self { message: message.into(), label: label.into(), help: None, related: None }
     }
 
     /// What would be right.
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(escape(&help.into())), ..self }
+        Self { help: Some(help.into()), ..self }
     }
 
     /// Another place of the same file that explains it.
     pub(crate) fn related(self, span: Span, label: impl Into<String>) -> Self {
-        Self { related: Some((span, escape(&label.into()))), ..self }
+        Self { related: Some((span, label.into())), ..self }
     }
 }
 
@@ -67,11 +61,11 @@ impl Report {
     pub(crate) fn unreadable(&self, path: &Path, order: usize, problem: Problem) {
         self.keep(Diagnostic {
             severity: Severity::Error,
-            message: problem.message,
+            message: problem.message.into(),
             path: path.to_owned(),
             excerpt: None,
             related: None,
-            help: problem.help,
+            help: problem.help.map(Into::into),
             order,
         });
     }
@@ -120,6 +114,11 @@ impl<'a> Reporter<'a> {
         self.source
     }
 
+    /// Whether this is the main file.
+    pub(crate) fn is_main(&self) -> bool {
+        self.order == 0
+    }
+
     /// Whether enough has been said that near misses need no longer be looked for.
     pub(crate) fn is_full(&self) -> bool {
         self.report.is_full()
@@ -144,14 +143,15 @@ impl<'a> Reporter<'a> {
         if !self.report.kept.borrow_mut().seen.insert(identity) {
             return;
         }
-        let related = problem.related.map(|(span, label)| Excerpt::new(self.source, span, label));
+        let related =
+            problem.related.map(|(span, label)| Excerpt::new(self.source, span, label.into()));
         self.report.keep(Diagnostic {
             severity,
-            message: problem.message,
+            message: problem.message.into(),
             path: self.source.path().to_owned(),
-            excerpt: Some(Excerpt::new(self.source, span, problem.label)),
+            excerpt: Some(Excerpt::new(self.source, span, problem.label.into())),
             related,
-            help: problem.help,
+            help: problem.help.map(Into::into),
             order: self.order,
         });
     }

@@ -43,8 +43,14 @@ pub(super) fn read(reporter: &Reporter<'_>, environment: &dyn Environment) -> Op
         }
     }
     if tree.root.as_ref().is_none_or(|root| root.kind == Kind::Null) {
-        let problem = Problem::new("the file is empty", "nothing but comments or blank lines")
-            .help("conf/minimal shows the shortest files that work");
+        let least = match reporter.is_main() {
+            true => {
+                "the least that works: `listeners: [ 0.0.0.0:8080 ]`, `pools: pools/*.yaml`, `routes: [ { pool: NAME } ]`"
+            }
+            false => "a pool needs at least `endpoints: [10.0.1.11:8080]`",
+        };
+        let problem =
+            Problem::new("the file is empty", "nothing but comments or blank lines").help(least);
         reporter.error(Span::START, problem);
         return None;
     }

@@ -5,6 +5,7 @@
 
 use saphyr_parser::{Marker, ScanError};
 
+use super::brackets;
 use crate::diagnostic::{Problem, quote};
 use crate::source::{Source, Span};
 
@@ -25,7 +26,7 @@ pub(super) fn explain(error: &ScanError, source: &Source) -> (Span, Problem) {
         .or_else(|| tab(span, source))
         .or_else(|| quotes(info, span))
         .or_else(|| variable(span, source))
-        .or_else(|| brackets(info, span))
+        .or_else(|| brackets(info, span, source))
         .or_else(|| reserved(span, source))
         .or_else(|| colon(info, span, source))
         .or_else(|| keyless(info, span, source))
@@ -140,11 +141,17 @@ fn variable(span: Span, source: &Source) -> Option<(Span, Problem)> {
 }
 
 /// Brackets that do not match up.
-fn brackets(info: &str, span: Span) -> Option<(Span, Problem)> {
+fn brackets(info: &str, span: Span, source: &Source) -> Option<(Span, Problem)> {
     let about = ["flow", "illegal placement of ':'", "bracket", "expected ','"];
     about.iter().any(|part| info.contains(part)).then(|| {
-        let problem = Problem::new("a `,` or a closing bracket is missing", "in front of this")
-            .help("look for a `[` or `{`, here or in the lines above, that nothing closes");
+        let problem = Problem::new("a `,` or a closing bracket is missing", "in front of this");
+        let problem = match brackets::open(span, source) {
+            Some(open) => problem.related(open, "this one is still open").help(
+                "close it with its counterpart, or put a `,` between two entries; text that holds a bracket is quoted",
+            ),
+            None => problem
+                .help("look for a `[` or `{`, here or in the lines above, that nothing closes"),
+        };
         (span, problem)
     })
 }

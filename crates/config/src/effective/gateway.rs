@@ -1,19 +1,25 @@
 //! The main file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
-use switchback_core::plan::{AccessLogPlan, Action, Plan, RoutePlan, Target};
+use switchback_core::plan::{
+    AccessLogPlan, Action, CertificatePlan, ListenerPlan, Plan, RoutePlan, Target,
+};
 use switchback_core::route::PathPattern;
 
-use super::{Retry, agreed, relative, value};
+use super::{Retry, Secrets, agreed, relative, value};
+use crate::certificate::Date;
 use crate::value::duration;
 
 /// `switchback.yaml`, under the keys of [`crate::schema::Gateway`].
 #[derive(Debug, Serialize)]
 pub(super) struct Gateway {
-    listeners: Vec<Address>,
+    listeners: Vec<Listener>,
     admin: Address,
+    behind: &'static str,
+    client_keepalive: String,
     trusted_proxies: Vec<String>,
     access_log: AccessLog,
     drain: Drain,
@@ -28,6 +34,36 @@ pub(super) struct Gateway {
 #[derive(Debug, Serialize)]
 struct Address {
     address: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Listener {
+    address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Tls>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tls {
+    certificates: Vec<Certificate>,
+}
+
+#[derive(Debug, Serialize)]
+struct Certificate {
+    cert: String,
+    key: String,
+    /// What is in the files, so that a renewal under the same names is a change; not where it is to be
+    /// loaded again.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    found: Option<Found>,
+}
+
+#[derive(Debug, Serialize)]
+struct Found {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends: Option<String>,
+    /// The certificate's fingerprint, as `openssl x509 -fingerprint -sha256` has it but for the form.
+    fingerprint: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,11 +121,12 @@ struct Timeouts {
 }
 
 /// The main file of a plan in the folder `base`, with these files as pools.
-pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path) -> Gateway {
-    let address = |address: std::net::SocketAddr| Address { address: address.to_string() };
+pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path, secrets: Secrets) -> Gateway {
     Gateway {
-        listeners: plan.listeners.iter().map(|listener| address(listener.address)).collect(),
-        admin: address(plan.admin.address),
+        listeners: plan.listeners.iter().map(|one| listener(one, base, secrets)).collect(),
+        admin: Address { address: plan.admin.address.to_string() },
+        behind: plan.behind.as_str(),
+        client_keepalive: duration::display(plan.client_keepalive),
         trusted_proxies: plan.trusted_proxies.iter().map(ToString::to_string).collect(),
         access_log: match &plan.access_log {
             AccessLogPlan::Stdout => AccessLog::Word("stdout"),
@@ -104,6 +141,29 @@ pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path) -> Gateway {
         zone: plan.zone.as_deref().map(value),
         pools,
         routes: plan.routes.iter().map(|one| route(one, plan)).collect(),
+    }
+}
+
+fn listener(listener: &ListenerPlan, base: &Path, secrets: Secrets) -> Listener {
+    let certificate = |one: &Arc<CertificatePlan>| Certificate {
+        cert: relative(&one.cert, base),
+        key: relative(&one.key, base),
+        found: (secrets == Secrets::Fingerprints).then(|| found(one)),
+    };
+    let tls = listener.tls.as_ref();
+    Listener {
+        address: listener.address.to_string(),
+        tls: tls
+            .map(|tls| Tls { certificates: tls.certificates.iter().map(certificate).collect() }),
+    }
+}
+
+fn found(certificate: &CertificatePlan) -> Found {
+    let own = certificate.chain.first().map_or(&[][..], Vec::as_slice);
+    let digest = ring::digest::digest(&ring::digest::SHA256, own);
+    Found {
+        ends: Date::of(certificate.not_after).map(|date| date.to_string()),
+        fingerprint: digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }
 

@@ -10,7 +10,8 @@ use crate::schema;
 use crate::suggest;
 use crate::value::{duration, number, percent, token};
 
-const ALGORITHMS: &[(&str, Balance)] = &[
+/// What `balance` can be.
+pub(crate) const ALGORITHMS: &[(&str, Balance)] = &[
     ("peak_ewma", Balance::PeakEwma),
     ("least_requests", Balance::LeastRequests),
     ("round_robin", Balance::RoundRobin),

@@ -28,7 +28,7 @@ pub(super) fn endpoints(
     file: Span,
     common: &Common<'_>,
     reporter: &Reporter<'_>,
-) -> Vec<EndpointPlan> {
+) -> Vec<(EndpointPlan, Span)> {
     let help = "a pool needs at least one: `endpoints: [10.0.1.11:8080]`";
     let list = match field {
         Field::Bad => return Vec::new(),
@@ -57,7 +57,7 @@ pub(super) fn endpoints(
             continue;
         }
         first.insert(plan.address, span);
-        endpoints.push(plan);
+        endpoints.push((plan, span));
     }
     if endpoints.len() == list.value.len() && !endpoints.is_empty() {
         warn(list, &endpoints, common, reporter);
@@ -125,7 +125,7 @@ fn admin(table: &schema::Endpoint, reporter: &Reporter<'_>) -> Admin {
 /// Warns of what is wrong with them together.
 fn warn(
     list: &Given<Vec<Field<OrTable<schema::Endpoint>>>>,
-    endpoints: &[EndpointPlan],
+    endpoints: &[(EndpointPlan, Span)],
     common: &Common<'_>,
     reporter: &Reporter<'_>,
 ) {
@@ -135,12 +135,18 @@ fn warn(
             _ => None,
         })
     };
-    let is_disabled = |endpoint: &EndpointPlan| endpoint.admin == Admin::Disabled;
+    let all = |admin: &[Admin]| endpoints.iter().all(|(one, _)| admin.contains(&one.admin));
     let disabled = tables().find_map(|table| table.disabled.given());
-    if let Some(first) = disabled.filter(|_| endpoints.iter().all(is_disabled)) {
+    let drained = tables().find_map(|table| table.drain.given().filter(|drain| drain.value));
+    if let Some(first) = disabled.filter(|_| all(&[Admin::Disabled])) {
         let label = "this one and the rest; each request to the pool is answered with a 503";
         let problem = Problem::new("every endpoint of the pool is disabled", label)
             .help("remove `disabled: true` from one, or no longer route to this pool");
+        reporter.warn(first.span, problem);
+    } else if let Some(first) = drained.filter(|_| all(&[Admin::Drain, Admin::Disabled])) {
+        let label = "what is drained gets requests as long as nobody better is there";
+        let problem = Problem::new("every endpoint of the pool is drained or disabled", label)
+            .help("add an endpoint that takes over; `disabled: true` sends nothing at all");
         reporter.warn(first.span, problem);
     }
     let zone = tables().find_map(|table| table.zone.given());
@@ -156,7 +162,7 @@ fn warn(
 pub(super) fn weight(what: &str, value: i64, nothing: &str) -> Result<Weight, Problem> {
     let weight: u16 =
         number::within(what, value, 1..=Weight::MAX.into()).map_err(|problem| match value {
-            0 => problem.help(nothing),
+            ..=0 => problem.help(nothing),
             _ => problem.help("weights are relative: 2 and 1 do what 2000 and 1000 would"),
         })?;
     Ok(Weight::new(weight).unwrap_or_default())

@@ -1,24 +1,25 @@
 //! The main file, with the pools, to a [`Plan`].
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
-use switchback_core::plan::{AccessLogPlan, AdminPlan, DrainPlan, ListenerPlan, Plan};
+use switchback_core::plan::{AccessLogPlan, AdminPlan, ListenerPlan, Plan};
 
+use super::front::{Front, front};
+use super::listener::{collide, listener_address, listeners};
 use super::route::Routes;
 use super::{Catalog, Resolved};
 use crate::decode::{Field, Given, OrTable};
 use crate::diagnostic::{Problem, Reporter, quote};
-use crate::schema::{self, Gateway};
-use crate::source::Span;
+use crate::files::Attached;
+use crate::schema::Gateway;
 use crate::suggest;
-use crate::value::address::{self, Owner};
-use crate::value::{duration, number, token};
+use crate::value::{number, token};
 
-/// Beyond this, whoever stops the process rather kills it.
-const LONG_DELAY: Duration = Duration::from_secs(60);
+/// What `access_log` can be, beside a mapping.
+pub(crate) const ACCESS_LOGS: &[(&str, AccessLogPlan)] =
+    &[("stdout", AccessLogPlan::Stdout), ("off", AccessLogPlan::Off)];
 
 /// What a main file is read against.
 pub(crate) struct Context<'a> {
@@ -27,6 +28,10 @@ pub(crate) struct Context<'a> {
     pub(crate) catalog: &'a Catalog,
     /// Where the gateway is.
     pub(crate) zone: &'a Field<Arc<str>>,
+    /// The other files that it names.
+    pub(crate) files: &'a Attached,
+    /// The time of day, if it is known.
+    pub(crate) now: Option<SystemTime>,
     pub(crate) reporter: &'a Reporter<'a>,
 }
 
@@ -34,12 +39,13 @@ pub(crate) struct Context<'a> {
 pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Context<'_>) -> Plan {
     let reporter = context.reporter;
     let file = &gateway.value;
-    let listeners = listeners(file, gateway.span, reporter);
+    let listeners = listeners(file, gateway.span, context);
     let admin = admin(file, &listeners, reporter);
     let routes = match &file.routes {
         Field::Bad => Vec::new(),
         Field::Given(list) if !list.value.is_empty() => {
-            Routes { reporter, catalog: context.catalog, pools: &pools }.all(list)
+            let (catalog, expressions) = (context.catalog, Default::default());
+            Routes { reporter, catalog, pools: &pools, expressions }.all(list)
         }
         Field::Given(list) => {
             let problem = Problem::new("there are no routes", "the list is empty");
@@ -58,18 +64,22 @@ pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Con
             Vec::new()
         }
     };
+    let Front { behind, client_keepalive, trusted_proxies, drain } = front(file, reporter);
     Plan {
-        listeners: listeners
-            .into_iter()
-            .map(|given| ListenerPlan { address: given.value })
-            .collect(),
+        listeners: listeners.into_iter().map(|given| given.value).collect(),
         admin,
-        trusted_proxies: proxies(file, reporter),
+        behind,
+        client_keepalive,
+        trusted_proxies,
         access_log: access_log(file, context),
-        drain: drain(&file.drain, reporter),
+        drain,
         threads: file
             .threads
-            .parse(reporter, |value| number::count("threads", *value, 1024))
+            .parse(reporter, |value| {
+                number::count("threads", *value, 1024).map_err(|problem| {
+                    problem.help("leave the key away for one for each CPU that the process may use")
+                })
+            })
             .given()
             .map(|given| given.value),
         zone: context.zone.value().cloned(),
@@ -83,65 +93,7 @@ pub(crate) fn zone(gateway: &Gateway, reporter: &Reporter<'_>) -> Field<Arc<str>
     gateway.zone.parse(reporter, |text| token::zone(text))
 }
 
-fn listeners(file: &Gateway, whole: Span, reporter: &Reporter<'_>) -> Vec<Given<SocketAddr>> {
-    let help = "write for example `listeners: [ 0.0.0.0:8080 ]`";
-    let list = match &file.listeners {
-        Field::Bad => return Vec::new(),
-        Field::Missing => {
-            reporter.error(
-                whole,
-                Problem::new("there are no `listeners`", "the key is missing in this file")
-                    .help(help),
-            );
-            return Vec::new();
-        }
-        Field::Given(list) => list,
-    };
-    if list.value.is_empty() {
-        reporter.error(
-            list.span,
-            Problem::new("there are no listeners", "the list is empty").help(help),
-        );
-    }
-    let mut listeners: Vec<Given<SocketAddr>> = Vec::new();
-    for entry in list.value.iter().filter_map(Field::given) {
-        let text = match &entry.value {
-            OrTable::Text(text) => Field::Given(Given { value: text.clone(), span: entry.span }),
-            OrTable::Table(schema::Listener { address }) => address.clone(),
-        };
-        if text.is_missing() {
-            let problem =
-                Problem::new("a listener has no `address`", "the key is missing in this entry");
-            reporter.error(entry.span, problem.help("write `- address: 0.0.0.0:8080`"));
-        }
-        let Field::Given(address) = listener_address(&text, reporter) else {
-            continue;
-        };
-        if let Some(other) = listeners.iter().find(|other| collide(other.value, address.value)) {
-            let message = format!("two listeners on {}", address.value);
-            let problem = Problem::new(message, "only one of them could be bound")
-                .related(other.span, "the first one")
-                .help("remove one, or choose another port");
-            reporter.error(address.span, problem);
-            continue;
-        }
-        listeners.push(address);
-    }
-    listeners
-}
-
-fn listener_address(field: &Field<String>, reporter: &Reporter<'_>) -> Field<SocketAddr> {
-    field.parse(reporter, |text| address::parse(Owner::Listener, text))
-}
-
-/// Whether two listeners want the same socket. Every address of a family contains each of it.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let (a, b) = (one.ip(), other.ip());
-    let every = a.is_unspecified() || b.is_unspecified();
-    one.port() == other.port() && (a == b || every && a.is_ipv4() == b.is_ipv4())
-}
-
-fn admin(file: &Gateway, listeners: &[Given<SocketAddr>], reporter: &Reporter<'_>) -> AdminPlan {
+fn admin(file: &Gateway, listeners: &[Given<ListenerPlan>], reporter: &Reporter<'_>) -> AdminPlan {
     let default = AdminPlan::default();
     let address = match &file.admin {
         Field::Given(admin) => {
@@ -157,7 +109,9 @@ fn admin(file: &Gateway, listeners: &[Given<SocketAddr>], reporter: &Reporter<'_
         _ => Field::Missing,
     };
     let wanted = address.given().map_or(default.address, |given| given.value);
-    if let Some(listener) = listeners.iter().find(|listener| collide(listener.value, wanted)) {
+    if let Some(listener) =
+        listeners.iter().find(|listener| collide(listener.value.address, wanted))
+    {
         let help = "choose another port for one of them";
         match address.given() {
             Some(given) => {
@@ -183,34 +137,14 @@ fn admin(file: &Gateway, listeners: &[Given<SocketAddr>], reporter: &Reporter<'_
     AdminPlan { address: wanted }
 }
 
-fn proxies(file: &Gateway, reporter: &Reporter<'_>) -> Vec<ipnet::IpNet> {
-    let entries = file.trusted_proxies.value().map(Vec::as_slice).unwrap_or_default();
-    let networks = entries.iter().map(|entry| {
-        let parsed = entry.parse(reporter, |text| address::network(text));
-        parsed.given().map(|Given { value: network, span }| {
-            if network.addr() != network.network() {
-                let message = format!("`{network}` is an address inside of a network");
-                let label = format!("read as the network `{}`", network.trunc());
-                let help = format!(
-                    "write `{}`, or `{}` for the one address",
-                    network.trunc(),
-                    network.addr()
-                );
-                reporter.warn(*span, Problem::new(message, label).help(help));
-            }
-            network.trunc()
-        })
-    });
-    networks.flatten().collect()
-}
-
 fn access_log(file: &Gateway, context: &Context<'_>) -> AccessLogPlan {
     let reporter = context.reporter;
     let parsed = file.access_log.parse(reporter, |log| match log {
-        OrTable::Text(text) if text == "stdout" => Ok(AccessLogPlan::Stdout),
-        OrTable::Text(text) if text == "off" => Ok(AccessLogPlan::Off),
         OrTable::Text(text) => {
-            let near = suggest::nearest(text, ["stdout", "off"]);
+            if let Some((_, plan)) = ACCESS_LOGS.iter().find(|(word, _)| word == text) {
+                return Ok(plan.clone());
+            }
+            let near = suggest::nearest(text, ACCESS_LOGS.iter().map(|(word, _)| *word));
             let label = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "not one of the choices".to_owned(),
@@ -231,28 +165,4 @@ fn access_log(file: &Gateway, context: &Context<'_>) -> AccessLogPlan {
         },
     });
     parsed.or(AccessLogPlan::default())
-}
-
-fn drain(field: &Field<schema::Drain>, reporter: &Reporter<'_>) -> DrainPlan {
-    let default = DrainPlan::default();
-    let Some(drain) = field.value() else {
-        return default;
-    };
-    let delay = drain.delay.parse(reporter, |text| duration::parse_or_zero("delay", text));
-    if let Some(given) = delay.given().filter(|given| given.value > LONG_DELAY) {
-        let label = format!(
-            "for {}, a stopping gateway goes on as if nothing had happened",
-            duration::display(given.value)
-        );
-        let help = "5s covers two failed probes of a load balancer in front; most supervisors kill after 30s to 90s";
-        reporter
-            .warn(given.span, Problem::new("`delay` is longer than a minute", label).help(help));
-    }
-    DrainPlan {
-        delay: delay.or(default.delay),
-        timeout: drain
-            .timeout
-            .parse(reporter, |text| duration::parse("timeout", text))
-            .or(default.timeout),
-    }
 }

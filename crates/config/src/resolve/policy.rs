@@ -34,7 +34,13 @@ pub(super) fn overrides(field: &Field<schema::Retry>, reporter: &Reporter<'_>) -
     };
     Overrides {
         enabled: retry.enabled.clone(),
-        attempts: retry.attempts.parse(reporter, |value| number::count("attempts", *value, 100)),
+        attempts: retry.attempts.parse(reporter, |value| {
+            number::count("attempts", *value, 100).map_err(|problem| match value {
+                ..=0 => problem
+                    .help("the first attempt counts; to retry nothing, write `enabled: false`"),
+                _ => problem,
+            })
+        }),
         statuses: statuses("statuses", &retry.statuses, reporter, none),
         backoff: wait("backoff", &retry.backoff),
         max_backoff: wait("max_backoff", &retry.max_backoff),
@@ -60,21 +66,30 @@ impl Overrides {
         }
     }
 
-    /// Warns of keys that do nothing, or not what they say, in the policy that comes of them.
-    pub(super) fn warn(&self, effective: &RetryPolicy, reporter: &Reporter<'_>) {
+    /// Warns of keys that do not what they say in the policy that comes of them; `request`: how long
+    /// a request may take as a whole. Nothing is said of keys beside `enabled: false`: it is switched
+    /// back some day, and `statuses` count as failures of the endpoint even so.
+    pub(super) fn warn(&self, effective: &RetryPolicy, request: Duration, reporter: &Reporter<'_>) {
+        if !effective.enabled || matches!(self.max_backoff, Field::Bad) {
+            return;
+        }
+        let Some(backoff) = self.backoff.given() else { return };
         let longest = effective.max_backoff;
-        let is_cut = effective.enabled && !matches!(self.max_backoff, Field::Bad);
-        if let Some(backoff) = self.backoff.given().filter(|one| is_cut && one.value > longest) {
+        if backoff.value > longest {
             let label =
                 format!("`max_backoff` ends every wait after {}", duration::display(longest));
             let problem = Problem::new("`backoff` is longer than `max_backoff`", label)
                 .help("make `max_backoff` longer, or `backoff` shorter");
             reporter.warn(backoff.span, problem);
-        }
-        if let Some(statuses) = self.statuses.given().filter(|_| !effective.enabled) {
-            let problem = Problem::new("`statuses` has no effect", "retries are switched off here")
-                .help("remove it, or write `enabled: true`");
-            reporter.warn(statuses.span, problem);
+        } else if backoff.value / 2 >= request {
+            // A wait is drawn between half of it and all of it.
+            let label = format!(
+                "`timeouts.request` ends everything after {}, so no second retry is made",
+                duration::display(request)
+            );
+            let problem = Problem::new("no request can wait for `backoff`", label)
+                .help("make `backoff` shorter, or `request` longer");
+            reporter.warn(backoff.span, problem);
         }
     }
 }

@@ -1,17 +1,20 @@
 //! A pool's file to a [`PoolPlan`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchback_core::plan::{PoolPlan, Protocol, Timeouts, UpstreamTlsPlan};
 
-use super::{Resolved, balance, ejection, endpoint, policy, probe, queue, sticky};
-use crate::decode::Field;
+use super::{Places, Resolved, balance, ejection, endpoint, policy, probe, queue, sticky};
+use crate::decode::{Field, Given};
 use crate::diagnostic::{Problem, Reporter, quote};
 use crate::schema;
 use crate::source::Span;
 use crate::value::{duration, name, number};
 
-const PROTOCOLS: &[(&str, Protocol)] = &[("http1", Protocol::Http1), ("h2", Protocol::H2)];
+/// What `protocol` can be.
+pub(crate) const PROTOCOLS: &[(&str, Protocol)] =
+    &[("http1", Protocol::Http1), ("h2", Protocol::H2)];
 
 /// Resolves a pool, for a gateway in this zone; what is wrong is reported.
 pub(crate) fn pool(
@@ -32,11 +35,14 @@ pub(crate) fn pool(
         Field::Given(_) => endpoint::endpoints(&pool.endpoints, span, &common, reporter),
         _ => Vec::new(),
     };
+    let (endpoints, endpoint_spans) = endpoints.into_iter().unzip();
     let host = host(&pool.host, "host", reporter);
-    let timeouts = timeouts(&pool.timeouts, reporter);
+    let (timeouts, mut limits) = timeouts(&pool.timeouts, reporter);
+    let (queue, queue_timeout) = queue::queue(pool, timeouts.request, reporter);
+    limits.extend(queue_timeout.map(|limit| ("queue_timeout", limit)));
     let overrides = policy::overrides(&pool.retry, reporter);
     let retry = overrides.over(&Default::default());
-    overrides.warn(&retry, reporter);
+    overrides.warn(&retry, timeouts.request, reporter);
     let balance = balance::balance(&pool.balance, reporter);
     Resolved {
         plan: PoolPlan {
@@ -48,7 +54,7 @@ pub(crate) fn pool(
             slow_start: balance::slow_start(&pool.slow_start, reporter),
             health: probe::health(&pool.health, reporter),
             ejection: ejection::ejection(&pool.ejection, reporter),
-            queue: queue::queue(pool, timeouts.request, reporter),
+            queue,
             retry_budget: policy::budget(&pool.retry_budget, reporter),
             timeouts,
             protocol: pool
@@ -59,7 +65,12 @@ pub(crate) fn pool(
             host,
         },
         retry,
-        span,
+        places: Places {
+            whole: span,
+            endpoints: endpoint_spans,
+            probe_path: probe::path_span(&pool.health),
+            limits,
+        },
     }
 }
 
@@ -82,10 +93,14 @@ fn tls(
     })
 }
 
-fn timeouts(field: &Field<schema::Timeouts>, reporter: &Reporter<'_>) -> Timeouts {
+type Limits = Vec<(&'static str, Given<Duration>)>;
+
+/// The limits, and those of them that the file has and that can fire as far as this pool can tell.
+fn timeouts(field: &Field<schema::Timeouts>, reporter: &Reporter<'_>) -> (Timeouts, Limits) {
     let default = Timeouts::default();
+    let mut limits = Limits::new();
     let Some(given) = field.value() else {
-        return default;
+        return (default, limits);
     };
     let limit = |what: &str, field: &Field<String>| {
         field.parse(reporter, |text| duration::parse(what, text))
@@ -95,14 +110,17 @@ fn timeouts(field: &Field<schema::Timeouts>, reporter: &Reporter<'_>) -> Timeout
     let request = limit("request", &given.request).or(default.request);
     for (what, field) in [("connect", &connect), ("first_byte", &first_byte)] {
         // Only what the file says: a default above a short `request` is no mistake of the operator's.
-        if let Some(given) = field.given().filter(|given| given.value >= request) {
+        let Some(given) = field.given() else { continue };
+        if given.value < request {
+            limits.push((what, *given));
+        } else {
             let message = format!("`{what}` can never fire");
             let label = format!("`request` ends everything after {}", duration::display(request));
             let help = format!("make {} shorter than `request`, or `request` longer", quote(what));
             reporter.warn(given.span, Problem::new(message, label).help(help));
         }
     }
-    Timeouts {
+    let timeouts = Timeouts {
         connect: connect.or(default.connect),
         first_byte: first_byte.or(default.first_byte),
         idle: limit("idle", &given.idle).or(default.idle),
@@ -110,5 +128,6 @@ fn timeouts(field: &Field<schema::Timeouts>, reporter: &Reporter<'_>) -> Timeout
         write: limit("write", &given.write).or(default.write),
         keepalive: limit("keepalive", &given.keepalive).or(default.keepalive),
         request,
-    }
+    };
+    (timeouts, limits)
 }

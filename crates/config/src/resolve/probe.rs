@@ -22,11 +22,17 @@ pub(super) fn health(field: &Field<schema::Health>, reporter: &Reporter<'_>) -> 
     let Some(given) = field.value() else {
         return Some(default);
     };
+    let off = "leave the key away for the default; for no probes at all, write `enabled: false`";
     let time = |what: &str, field: &Field<String>| {
-        field.parse(reporter, |text| duration::parse(what, text))
+        field.parse(reporter, |text| duration::parse_or(what, text, off))
     };
     let count = |what: &str, field: &Field<i64>, high| {
-        field.parse(reporter, |value| number::count(what, *value, high))
+        field.parse(reporter, |value| {
+            number::count(what, *value, high).map_err(|problem| match value {
+                ..=0 => problem.help(off),
+                _ => problem,
+            })
+        })
     };
     let timeout = time("timeout", &given.timeout);
     let timeout_span = timeout.given().map(|given| given.span);
@@ -75,7 +81,7 @@ fn warn_if_blind(plan: &HealthPlan, span: Option<Span>, reporter: &Reporter<'_>)
     let Some(span) = span.filter(|_| blind >= BLIND) else {
         return;
     };
-    let message = format!("the probes are blind for {}", duration::display(blind));
+    let message = format!("probes notice a dead endpoint only after {}", duration::display(blind));
     let mut label = format!("up to {} to the first failure", duration::display(plan.interval));
     if plan.fall.get() > 1 {
         let (rest, step) = (plan.fall.get() - 1, duration::display(step));
@@ -130,6 +136,12 @@ fn http_probe(http: &schema::HttpProbe, reporter: &Reporter<'_>) -> Option<Probe
         expect: expect.given().map(|given| given.value.clone()).or(default_statuses)?,
         port: port(&http.port, reporter),
     })
+}
+
+/// Where the path stands that probes ask for.
+pub(super) fn path_span(field: &Field<schema::Health>) -> Option<Span> {
+    let http = field.value()?.http.value()?;
+    http.path.given().map(|path| path.span)
 }
 
 fn port(field: &Field<i64>, reporter: &Reporter<'_>) -> Option<u16> {

@@ -1,5 +1,6 @@
 //! Routes: which requests, and to which pools.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,18 +8,24 @@ use switchback_core::PoolIndex;
 use switchback_core::plan::{Action, Redirect, RoutePlan, Target, Weight};
 use switchback_core::route::{HostPattern, PathPattern};
 
-use super::{Catalog, Resolved, endpoint, policy, shadow};
+use super::{Catalog, Resolved, endpoint, policy, redirect, shadow};
 use crate::decode::{Field, Given, OrTable};
 use crate::diagnostic::{Problem, Reporter, quote};
 use crate::schema;
 use crate::source::Span;
 use crate::value::{duration, name};
 
+/// What the `status` of a redirect can be.
+pub(crate) const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
+
 /// Resolves the routes of a file.
 pub(super) struct Routes<'a> {
     pub(super) reporter: &'a Reporter<'a>,
     pub(super) catalog: &'a Catalog,
     pub(super) pools: &'a [Resolved],
+    /// What has come of each expression: the hosts of a large file repeat theirs, and to compile one
+    /// takes up to a third of a millisecond and fifty kilobytes.
+    pub(super) expressions: RefCell<HashMap<String, Result<PathPattern, Problem>>>,
 }
 
 impl Routes<'_> {
@@ -49,6 +56,7 @@ impl Routes<'_> {
             }
         }
         shadow::warn(&plans, self.reporter);
+        redirect::warn(&plans, self.reporter);
         plans.into_iter().map(|(plan, _)| plan).collect()
     }
 
@@ -68,8 +76,7 @@ impl Routes<'_> {
         };
         let exact =
             table.exact.parse(self.reporter, |text| name::path_pattern(text, PathPattern::exact));
-        let regex =
-            table.regex.parse(self.reporter, |text| name::path_pattern(text, PathPattern::regex));
+        let regex = table.regex.parse(self.reporter, |text| self.expression(text));
         match (exact, regex) {
             (Field::Missing, Field::Missing) => {
                 let problem = Problem::new(
@@ -93,6 +100,15 @@ impl Routes<'_> {
             }
             _ => None,
         }
+    }
+
+    fn expression(&self, text: &str) -> Result<PathPattern, Problem> {
+        if let Some(known) = self.expressions.borrow().get(text) {
+            return known.clone();
+        }
+        let made = name::path_pattern(text, PathPattern::regex);
+        self.expressions.borrow_mut().insert(text.to_owned(), made.clone());
+        made
     }
 
     fn action(&self, route: &Given<schema::Route>) -> Option<Action> {
@@ -126,8 +142,8 @@ impl Routes<'_> {
         let targets = shares.into_iter().map(|(index, weight)| {
             let pool = self.pools.get(index.at())?;
             let retry = overrides.over(&pool.retry);
-            overrides.warn(&retry, self.reporter);
             let request_timeout = request.clone().or(pool.plan.timeouts.request);
+            overrides.warn(&retry, request_timeout, self.reporter);
             Some(Target { pool: index, weight, request_timeout, retry })
         });
         targets.collect::<Option<Vec<_>>>().map(Action::Forward)
@@ -225,9 +241,8 @@ impl Routes<'_> {
             let problem = Problem::new("the redirect has no `to`", "the key is missing here");
             self.reporter.error(*span, problem.help("write `redirect: { to: /new/ }`"));
         }
-        let statuses = [301, 302, 303, 307, 308].map(|status| (status, status));
         let status = redirect.status.parse(self.reporter, |value| {
-            statuses.iter().find(|(status, _)| status == value).map(|_| *value as u16).ok_or_else(|| {
+            REDIRECTS.iter().copied().find(|status| i64::from(*status) == *value).ok_or_else(|| {
                 Problem::new(format!("{value} is no status of a redirect"), "not one of the choices")
                     .help("308 and 301 are permanent, 307 and 302 temporary; 303 turns every method into GET")
             })

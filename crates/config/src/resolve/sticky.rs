@@ -14,9 +14,11 @@ const COOKIE: &str = "switchback";
 /// `Max-Age` counts whole seconds, and 0 deletes a cookie (RFC 6265, section 5.2.2).
 const SHORTEST: Duration = Duration::from_secs(1);
 
-const SECURE: &[(&str, Secure)] =
+/// What `secure` can be.
+pub(crate) const SECURE: &[(&str, Secure)] =
     &[("auto", Secure::Auto), ("always", Secure::Always), ("never", Secure::Never)];
-const SAME_SITE: &[(&str, SameSite)] =
+/// What `same_site` can be.
+pub(crate) const SAME_SITE: &[(&str, SameSite)] =
     &[("lax", SameSite::Lax), ("strict", SameSite::Strict), ("none", SameSite::None)];
 
 /// The sessions that stay; `None`: none do, or what is wrong has been reported.

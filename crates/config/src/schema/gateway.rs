@@ -1,93 +1,213 @@
 //! `switchback.yaml`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Field, List, OneOrMany, OrTable, Retry};
+use super::{Field, Inherited, List, Listener, OneOrMany, OrTable, Retry, kind};
 
 /// The main file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Gateway {
+    /// Where clients connect.
+    #[schemars(extend("x-required" = true, "minItems" = 1, "examples" = [["0.0.0.0:8080"]]))]
     pub(crate) listeners: List<OrTable<Listener>>,
+
+    /// The operators' listener: readiness, metrics and the API.
     pub(crate) admin: Field<Admin>,
+
+    /// What stands in front: sets the defaults of `client_keepalive`, `drain.delay` and `trusted_proxies`.
+    /// See [what stands in front](#what-stands-in-front).
+    ///
+    /// Why: Nothing is known of what stands in front until it is named.
+    #[schemars(
+        with = "kind::BehindWord",
+        extend("default" = "none", "examples" = ["aws-alb"])
+    )]
+    pub(crate) behind: Field<String>,
+
+    /// How long an idle client's connection is kept.
+    ///
+    /// Why: nginx's, and longer than the minute after which most proxies in front close an idle
+    /// connection: whoever closes first must not be the one that does not send. `behind` makes it longer
+    /// where the balancer's is: 620 s is Google's own advice for its 600 s.
+    #[schemars(
+        with = "kind::Duration",
+        extend("title" = "duration, 1s or more", "default" = "1m15s", "examples" = ["620s"])
+    )]
+    pub(crate) client_keepalive: Field<String>,
+
+    /// Whose `X-Forwarded-*` and `X-Request-Id` are believed: the load balancers in front.
+    ///
+    /// Why: Whoever is believed can claim any client address. Nobody is, until named.
+    #[schemars(
+        with = "Vec<kind::Network>",
+        extend("default" = [], "examples" = [["10.0.0.0/8"]])
+    )]
     pub(crate) trusted_proxies: List<String>,
+
+    /// Where the access log goes.
+    ///
+    /// Why: Where a container's logs are collected.
+    #[schemars(extend("default" = "stdout", "examples" = ["off"]))]
     pub(crate) access_log: Field<OrTable<AccessLog>>,
+
+    /// What happens between SIGTERM and the exit.
     pub(crate) drain: Field<Drain>,
+
+    /// Worker threads of the proxy; without the key one for each CPU that the process may use.
+    ///
+    /// Why: One for each CPU that the process may use, the limit of a container included: a thread
+    /// more than CPUs only takes turns with another.
+    #[schemars(with = "kind::Number<1, 1024>", extend("examples" = [4]))]
     pub(crate) threads: Field<i64>,
+
+    /// Where this gateway is: see [zones](#zones). Printable ASCII without white space.
+    ///
+    /// Why: Nobody can tell it from an address.
+    #[schemars(with = "kind::Zone", extend("examples" = ["${ZONE}"]))]
     pub(crate) zone: Field<String>,
+
+    /// The pools' files. `*` and `?` in the last part of a path.
+    #[schemars(with = "kind::Files", extend("x-required" = true, "examples" = ["pools/*.yaml"]))]
     pub(crate) pools: Field<OneOrMany>,
+
+    /// Which requests go where.
+    #[schemars(extend("x-required" = true, "minItems" = 1, "examples" = [[{ "pool": "web" }]]))]
     pub(crate) routes: List<Route>,
 }
 
-/// An entry of `listeners`; as a text, its address.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Listener {
-    pub(crate) address: Field<String>,
-}
-
 /// `admin`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Admin {
+    /// The address to bind.
+    ///
+    /// Why: What the admin listener tells is for operators alone. A probe from outside of the machine
+    /// or container needs an address that it can reach, and somebody who decides so.
+    #[schemars(
+        with = "kind::Address",
+        extend("x-required" = true, "default" = "127.0.0.1:9900", "examples" = ["0.0.0.0:9900"])
+    )]
     pub(crate) address: Field<String>,
 }
 
 /// `access_log`; as a text, `stdout` or `off`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AccessLog {
+    /// Appended to this file.
+    #[schemars(with = "kind::File", extend("x-required" = true, "examples" = ["logs/access.log"]))]
     pub(crate) file: Field<String>,
 }
 
 /// `drain`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Drain {
+    /// Readiness fails, everything else goes on. `0s`: listeners close at once.
+    ///
+    /// Why: Covers two failed probes of a load balancer in front that asks every other second; it then stops
+    /// sending before the listeners close. `behind` sets what its own probes take: their interval times the
+    /// failures that count.
+    #[schemars(with = "kind::DurationOrZero", extend("default" = "5s", "examples" = ["10s"]))]
     pub(crate) delay: Field<String>,
+
+    /// After that: how long requests in flight may take.
+    ///
+    /// Why: With the delay 30 s: Kubernetes' grace period, after which it kills.
+    #[schemars(with = "kind::Duration", extend("default" = "25s", "examples" = ["1m"]))]
     pub(crate) timeout: Field<String>,
 }
 
 /// An entry of `routes`: one of `pool`, `split` and `redirect`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("oneOf" = kind::just_one_of(&["pool", "split", "redirect"])))]
 pub(crate) struct Route {
+    /// A name, a wildcard for every name below (not the name itself), or `"*"` for every host.
+    ///
+    /// Why: A route that names no host is for all of them.
+    #[schemars(with = "kind::Host", extend("default" = "*", "examples" = ["*.example.com"]))]
     pub(crate) host: Field<String>,
+
+    /// A prefix on whole segments: `/api/` is for `/api`, `/api/` and `/api/x`, not for `/apiary`.
+    ///
+    /// Why: As `host`: a route with only a `pool` is for everything else.
+    #[schemars(extend("default" = "/", "examples" = ["/api/"]))]
     pub(crate) path: Field<OrTable<PathMatch>>,
+
+    /// All requests go to this pool.
+    #[schemars(with = "kind::PoolName", extend("examples" = ["web"]))]
     pub(crate) pool: Field<String>,
+
+    /// Requests are shared among pools, by weight.
+    #[schemars(extend("minItems" = 1, "examples" = [[{ "pool": "web", "weight": 95 }]]))]
     pub(crate) split: List<Share>,
+
+    /// The gateway answers with a redirect.
     pub(crate) redirect: Field<Redirect>,
+
+    /// Overrides the pools'.
     pub(crate) timeouts: Field<RouteTimeouts>,
+
+    /// Overrides the pools', key by key.
+    #[schemars(with = "Inherited<Retry>")]
     pub(crate) retry: Field<Retry>,
 }
 
 /// `path`, one of its keys; as a text, a prefix.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("oneOf" = kind::just_one_of(&["exact", "regex"])))]
 pub(crate) struct PathMatch {
+    /// Just this path.
+    #[schemars(with = "kind::Path", extend("examples" = ["/ping"]))]
     pub(crate) exact: Field<String>,
+
+    /// Every path in which it is found; `^` and `$` anchor it. Linear time,
+    /// [syntax](https://docs.rs/regex).
+    #[schemars(with = "kind::RegularExpression", extend("examples" = ["^/v[0-9]+/"]))]
     pub(crate) regex: Field<String>,
 }
 
 /// An entry of `split`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Share {
+    /// A pool, once in a list.
+    #[schemars(with = "kind::PoolName", extend("x-required" = true, "examples" = ["web-canary"]))]
     pub(crate) pool: Field<String>,
+
+    /// Its share, relative to the others.
+    #[schemars(with = "kind::Number<1, 1000>", extend("x-required" = true, "examples" = [5]))]
     pub(crate) weight: Field<i64>,
 }
 
 /// `redirect`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Redirect {
+    /// Where to. What followed a prefix is appended, the query is kept.
+    #[schemars(
+        with = "kind::RedirectTarget",
+        extend("x-required" = true, "examples" = ["https://shop.example.com/"])
+    )]
     pub(crate) to: Field<String>,
+
+    /// 308 and 301 are permanent, 307 and 302 temporary; 303 turns every method into GET.
+    ///
+    /// Why: What moved has moved for good, and a POST stays a POST. 301 would turn it into a GET in
+    /// browsers.
+    #[schemars(with = "kind::RedirectStatus", extend("default" = 308, "examples" = [307]))]
     pub(crate) status: Field<i64>,
 }
 
 /// A route's `timeouts`. The others belong to connections, which routes share: they are the pool's.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RouteTimeouts {
+    /// See `timeouts.request` of a pool. The other limits belong to connections, which routes share.
+    #[schemars(with = "kind::Duration", extend("x-default" = "the pool's", "examples" = ["10s"]))]
     pub(crate) request: Field<String>,
 }

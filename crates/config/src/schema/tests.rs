@@ -1,38 +1,13 @@
-//! The documents say what the schema and the plan say.
-//!
-//! Each table row of `docs/CONFIGURATION.md` and `docs/DEFAULTS.md` that begins with a key is read: the
-//! keys are those of the schema, all of them, and the defaults are those of a configuration that says
-//! nothing.
+//! The documents say what the schema says, and the schema what the plan does.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_yaml::Value;
 
-use super::{Gateway, Pool};
-use crate::decode::keys;
+use super::json::File;
+use super::reference::{self, Row, flow, rows};
 
-/// A key in a table, and the cell that says its default.
-type Rows = BTreeMap<String, String>;
-
-/// The rows of the sections on the main file and on a pool's file; the cell of this column.
-fn rows(document: &str, column: usize) -> [Rows; 2] {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(document);
-    let text = std::fs::read_to_string(path).unwrap();
-    ["## The main file", "## A pool's file"].map(|heading| {
-        let section = text.split(heading).nth(1).unwrap();
-        let section = section.split("\n## ").next().unwrap();
-        let rows = section.lines().filter_map(|line| {
-            let cells: Vec<_> = line.strip_prefix("| `")?.split(" | ").collect();
-            let key = cells[0].strip_suffix('`')?;
-            Some((key.to_owned(), cells.get(column)?.trim().to_owned()))
-        });
-        let list: Vec<_> = rows.collect();
-        let map: Rows = list.iter().cloned().collect();
-        assert_eq!(map.len(), list.len(), "{document}: a key has two rows");
-        map
-    })
-}
+const FILES: [File; 2] = [File::Gateway, File::Pool];
 
 /// The effective configuration of a main file and a pool.
 fn effective(main: &str, pool: &str) -> [Value; 2] {
@@ -57,12 +32,13 @@ fn at<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
     found
 }
 
-/// What is wrong with the default that a document gives.
-fn wrong(key: &str, cell: &str, silent: &Value, opened: &[Value]) -> Option<String> {
+/// What is wrong with the default of a key.
+fn wrong(row: &Row, silent: &Value, opened: &[Value]) -> Option<String> {
+    let Row { key, default: cell, .. } = row;
     let default = cell.strip_prefix('`').and_then(|cell| cell.strip_suffix('`'));
     let silent = at(silent, key);
     let opened: Vec<_> = opened.iter().flat_map(|opened| at(opened, key)).collect();
-    let is_right = match (default, cell) {
+    let is_right = match (default, cell.as_str()) {
         (Some(default), _) => {
             let default: Value = serde_yaml::from_str(default).unwrap();
             let all = if silent.is_empty() { &opened } else { &silent };
@@ -73,20 +49,11 @@ fn wrong(key: &str, cell: &str, silent: &Value, opened: &[Value]) -> Option<Stri
         (None, "the pool's") => silent.is_empty() || key.starts_with("routes[]."),
         (None, cell) => cell.starts_with("required"),
     };
-    (!is_right).then(|| format!("{key}: the document says {cell}, the plan {silent:?} {opened:?}"))
+    (!is_right).then(|| format!("{key}: the schema says {cell}, the plan {silent:?} {opened:?}"))
 }
 
 #[test]
-fn the_reference_has_every_key_of_the_schema_and_no_other() {
-    let schema = [keys::of::<Gateway>(), keys::of::<Pool>()];
-    for (rows, mut keys) in rows("CONFIGURATION.md", 2).into_iter().zip(schema) {
-        keys.sort();
-        assert_eq!(rows.into_keys().collect::<Vec<_>>(), keys, "left: the document");
-    }
-}
-
-#[test]
-fn the_documents_give_the_defaults_of_the_plan() {
+fn the_defaults_are_those_of_the_plan() {
     let silent = effective("routes: [ { pool: web } ]\n", "");
     let redirect = "routes: [ { pool: web }, { path: /old/, redirect: { to: / } } ]\n";
     let sticky = "sticky: { secret: 0123456789abcdef }\n";
@@ -94,18 +61,52 @@ fn the_documents_give_the_defaults_of_the_plan() {
         effective(redirect, &format!("tls: {{}}\nhealth: {{ http: {{}} }}\n{sticky}"));
     let [_, hashing] = effective(redirect, "balance: maglev\nhealth: { grpc: {} }\n");
     let opened = [vec![main], vec![web, hashing]];
-    let documents = [rows("CONFIGURATION.md", 2), rows("DEFAULTS.md", 1)];
-    for sections in &documents {
-        for ((rows, silent), opened) in sections.iter().zip(&silent).zip(&opened) {
-            let wrong = rows.iter().filter_map(|(key, cell)| wrong(key, cell, silent, opened));
-            let wrong: Vec<_> = wrong.collect();
-            assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for ((file, silent), opened) in FILES.into_iter().zip(&silent).zip(&opened) {
+        let wrong: Vec<_> =
+            rows(file).iter().filter_map(|row| wrong(row, silent, opened)).collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn every_key_says_what_it_is() {
+    for row in FILES.into_iter().flat_map(rows) {
+        let Row { key, kind, default, meaning, example, why } = row;
+        assert!(!kind.is_empty(), "{key}: name its kind, `#[schemars(with = \"kind::…\")]`");
+        assert!(!meaning.is_empty(), "{key}: say what it means, in its doc comment");
+        let is_argued = why.is_some() || !default.starts_with('`');
+        assert!(is_argued, "{key}: give the reason for its default, in a paragraph `Why: …`");
+        let is_shown = example.is_some() || kind.ends_with("mapping") || meaning == "As in a pool";
+        assert!(is_shown, "{key}: give an example");
+        if let Some(example) = example {
+            let read: serde_json::Value = serde_yaml::from_str(&flow(&example)).unwrap();
+            assert_eq!(read, example, "{key}");
         }
     }
-    let [reference, argued] = documents;
-    for (reference, argued) in reference.iter().zip(&argued) {
-        let defaults = reference.iter().filter(|(_, cell)| cell.starts_with('`'));
-        let unargued: Vec<_> = defaults.filter(|(key, _)| !argued.contains_key(*key)).collect();
-        assert!(unargued.is_empty(), "DEFAULTS.md gives no reason for {unargued:?}");
+}
+
+#[test]
+fn the_documents_are_made_from_the_schema() {
+    let tables = [
+        ("CONFIGURATION.md", "values", reference::values()),
+        ("CONFIGURATION.md", "gateway keys", reference::keys(File::Gateway)),
+        ("CONFIGURATION.md", "pool keys", reference::keys(File::Pool)),
+        ("DEFAULTS.md", "gateway defaults", reference::defaults(File::Gateway)),
+        ("DEFAULTS.md", "pool defaults", reference::defaults(File::Pool)),
+    ];
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    for (document, name, table) in tables {
+        let path = docs.join(document);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let wanted = reference::with_table(&text, name, &table);
+        if std::env::var_os("SWITCHBACK_BLESS").is_some() {
+            std::fs::write(&path, wanted).unwrap();
+        } else {
+            assert!(
+                text == wanted,
+                "docs/{document} does not say what the schema says of {name}; write it anew with\n\
+                 SWITCHBACK_BLESS=1 cargo test -p switchback-config --lib schema"
+            );
+        }
     }
 }

@@ -81,6 +81,8 @@ listeners:
 - address: 0.0.0.0:8080
 admin:
   address: 127.0.0.1:9900
+behind: none
+client_keepalive: 1m15s
 trusted_proxies: []
 access_log: stdout
 drain:

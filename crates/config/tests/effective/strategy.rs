@@ -19,6 +19,8 @@ pub(crate) fn main() -> impl Strategy<Value = String> {
     let drain = some(vec![("delay", word(&["0s", "5s", "2m"])), ("timeout", time())]);
     let rest = some(vec![
         ("admin", word(&["{ address: 0.0.0.0:1 }", "{ address: '[::]:9901' }"])),
+        ("behind", word(&["none", "aws-alb", "aws-nlb", "gcp", "azure", "cloudflare"])),
+        ("client_keepalive", word(&["1s", "75s", "1.5s", "24h"])),
         ("trusted_proxies", networks),
         ("access_log", log),
         ("drain", braced(drain)),

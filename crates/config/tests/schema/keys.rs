@@ -1,0 +1,249 @@
+//! Each key with each of many values, before the schema and the parser.
+//!
+//! What runs must be accepted; of what does not run, nearly all must be refused. The least file around
+//! a key is made from the schema itself: what it requires, with its examples.
+
+use serde_json::{Map, Value, json};
+use switchback_config::{Diagnostics, File, Loaded, parse_str};
+
+use super::validator::{refusals, schema};
+
+/// Where the value of the key goes, in a text.
+const HERE: &str = "\"@@\"";
+
+/// A key, and the least file that has it.
+struct Key {
+    file: File,
+    path: String,
+    around: String,
+    schema: Value,
+}
+
+impl Key {
+    fn with(&self, value: &str) -> String {
+        self.around.replace(HERE, value)
+    }
+}
+
+struct Walk {
+    file: File,
+    root: Value,
+    keys: Vec<Key>,
+}
+
+impl Walk {
+    fn resolved(&self, schema: &Value) -> Value {
+        let path = schema["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+        let mut whole = path.and_then(|path| self.root.pointer(path)).unwrap_or(schema).clone();
+        for (key, value) in schema.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+        whole
+    }
+
+    /// The mapping in a value, and whether it is an entry of a list.
+    fn inner(&self, schema: &Value) -> Option<(bool, Value)> {
+        let schema = self.resolved(schema);
+        match schema["type"].as_str() {
+            Some("object") => Some((false, schema)),
+            Some("array") => self.inner(&schema["items"]).map(|(_, inner)| (true, inner)),
+            _ => schema["anyOf"].as_array()?.iter().find_map(|one| self.inner(one)),
+        }
+    }
+
+    /// What must stand beside a key.
+    fn beside(&self, mapping: &Value, key: &str) -> Map<String, Value> {
+        let names = |list: &Value| -> Vec<String> {
+            serde_json::from_value(list.clone()).unwrap_or_default()
+        };
+        let mut wanted = names(&mapping["required"]);
+        let choices: Vec<_> = mapping["oneOf"].as_array().into_iter().flatten().collect();
+        let choices: Vec<_> = choices.iter().flat_map(|one| names(&one["required"])).collect();
+        if !choices.iter().any(|choice| choice == key) {
+            wanted.extend(choices.into_iter().next());
+        }
+        let example = |key: &String| {
+            let value = self.resolved(&mapping["properties"][key])["examples"][0].clone();
+            assert!(!value.is_null(), "{key} is required, and has no example");
+            value
+        };
+        wanted.iter().filter(|one| *one != key).map(|one| (one.clone(), example(one))).collect()
+    }
+
+    fn mapping(&mut self, mapping: &Value, prefix: &str, around: &dyn Fn(Value) -> Value) {
+        for (key, value) in mapping["properties"].as_object().into_iter().flatten() {
+            let beside = self.beside(mapping, key);
+            let around = |value: Value| {
+                let mut mapping = beside.clone();
+                mapping.insert(key.clone(), value);
+                around(mapping.into())
+            };
+            let path = format!("{prefix}{key}");
+            self.keys.push(Key {
+                file: self.file,
+                around: around(json!("@@")).to_string(),
+                schema: self.resolved(value),
+                path: path.clone(),
+            });
+            match self.inner(value) {
+                Some((true, inner)) => {
+                    self.mapping(&inner, &format!("{path}[]."), &|value| around(json!([value])));
+                }
+                Some((false, inner)) => self.mapping(&inner, &format!("{path}."), &around),
+                None => {}
+            }
+        }
+    }
+}
+
+fn keys() -> Vec<Key> {
+    let keys = [File::Gateway, File::Pool].map(|file| {
+        let root = schema(file);
+        let mut walk = Walk { file, root: root.clone(), keys: Vec::new() };
+        walk.mapping(&root, "", &|value| value);
+        walk.keys
+    });
+    // Certificates are files, and the texts that are parsed here come with none.
+    keys.into_iter().flatten().filter(|key| !key.path.starts_with("listeners[].tls")).collect()
+}
+
+fn environment(name: &str) -> Option<String> {
+    let value = match name {
+        "N" => "3",
+        "T" => "true",
+        "D" => "2s",
+        "P" => "125%",
+        "ZONE" => "eu-west-1a",
+        "STICKY_SECRET" => "0123456789abcdef",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fn parsed(file: File, text: &str) -> Result<Loaded, Diagnostics> {
+    const MAIN: &str = "listeners: [ 0.0.0.0:8080 ]\npools: x\nroutes: [ { pool: web } ]\n";
+    const POOL: &str = "endpoints: [ 127.0.0.1:1 ]\n";
+    let (main, pool) = match file {
+        File::Gateway => (text, POOL),
+        File::Pool => (MAIN, text),
+    };
+    let pools = [("web.yaml", pool), ("web-canary.yaml", POOL), ("10.yaml", POOL)];
+    parse_str(("switchback.yaml", main), &pools, &environment)
+}
+
+/// Values that are right for some key, nearly right, or right for none.
+const VALUES: &str = r#"
+    null ~ true false "true" yes on off "" " " [] {} [x] [1] [""] [null] [[]] [{}] {a: b} [true]
+    -1 0 00 1 2 3 "3" 010 1_000 0x1F 1e3 1.0 1.5 +1 -0 100 200 255 256 308 "308" 301 302.0 599 600
+    1000 1001 65535 65536 1000000 1000001 99999999999999999999 .inf .nan "${N}" "${T}" "${D}"
+    "${P}" "${NOPE}" "${NOPE:-1}" "${NOPE:-}" "${" "$${N}" "$$" "a$$b" "$" ${N} ${D}
+    0s 0ms 0.0s 1ms 0.25ms 500ms 2s 1.5s 1m30s 1h 24h 25h 1s1m 1.s .5s 2sec 1d " 2s " "2s\n" 2S -2s
+    0% 0.5% 1% 012.50% 12.55% 50% 99.9% 100% 100.0% 100.1% 101% 100.9% 125% 1000% 1000.5% 20 "20" %
+    "20 %" " 20% " -5% 1e1%
+    10.0.1.11:8080 0.0.0.0:8080 10.0.1.11:0 10.0.1.11:08080 10.0.1.11:65536 10.0.1.256:80
+    010.0.0.1:80 10.0.1.11 ":8080" "[::1]:80" "[::]:80" "[fe80::1%2]:80" "[::ffff:1.2.3.4]:80" "[1:2]:80"
+    "::1:80" localhost:80 http://10.0.0.1:80
+    10.0.0.0/8 010.0.0.0/8 10.0.0.0/33 10.0.0.1/8 ::1 "::/0" 2001:db8::/32 2001:db8::/129 10.0.0.0/08
+    [10.0.0.0/8,192.0.2.1] [10.0.0.0/8,x] [10]
+    shop.example.com Shop.Example.com. "*.example.com" "*" "*." "*.*.x" a..b a_b -a "[::1]" a:80 a/b
+    ä http://a
+    / /api /api/ //x /a?b=c "/a#b" "/a b" /ä api http://a.b/ https://a.b https:///x http://:80 ftp://a
+    "/new/?q" "^/v[0-9]+/" "(" {exact: /x} {regex: x} {exact: /x, regex: x} {exact: x} {prefix: /}
+    web web-canary webb 10 "web " pools/*.yaml p*/x.yaml [pools/*.yaml] "pools/" "a*/." ".." [1,a*]
+    stdout stdou {file: a.log} {file: 1} {file: ""} {path: a}
+    peak_ewma Peak_Ewma maglev http1 h2 http2 auto always never lax strict none
+    client path query header:X-User header: "header:X User" "header:$$x" cookie:cart cookie: client:x
+    {key: path} {bounded_load: off} {duration: 5s} {enabled: false} {enabled: "${T}"} {from: 5%}
+    503 "503" 500-599 "500 - 599" 599-500 5xx [503] [500-502,504] [503,"504"] [503,x] 200,201 099 700
+    [500.0] ["${N}00"] 503-
+    0123456789abcdef "0123456789abcde" 0123456789012345 "0123456789abcdef\n" "a b c d e f g h i"
+    "a b" "a;b" "a=b" "__Host-a" "\"a\"" "a\tb" "eu-west-1a\n" shop.v1.Cart /shop.v1.Cart
+    {address: 10.0.1.11:8080} {address: 0.0.0.0:8080} {address: 10.0.1.11:8080, weight: 0} {address: x}
+    [10.0.1.11:8080] [{address: 10.0.1.11:8080}] [{addres: 10.0.1.11:8080}] [10.0.1.11:8080,{}]
+    {pool: web} [{pool: web}] [{pool: web, weight: 1}] [{pool: web, weight: 0}] [{pool: web, split: []}]
+    {to: /x} {to: /x, status: 308} {to: /x, status: 200} {request: 2s} {attempts: 2} {attempts: 0}
+    {delay: 0s} {delay: 0} {timeout: 0s} {path: /x} {expect: 200} {port: 0} {port: 80} {service: x}
+    {http: {}} {http: {}, tcp: {}} {grpc: {}} {tcp: {x: y}} {interval: 2s} {ratio: 20%} {floor: 0}
+    {secret: 0123456789abcdef} {secret: short} {cookie: a} {sni: a.b} {sni: "*.a"} {verify: no}
+"#;
+
+/// The words of [`VALUES`]: split at white space that is in no brackets and no quotes.
+fn values() -> Vec<String> {
+    let (mut values, mut value, mut depth, mut is_quoted) = (Vec::new(), String::new(), 0, false);
+    for (at, c) in VALUES.char_indices() {
+        match c {
+            '"' if !VALUES[..at].ends_with('\\') => is_quoted = !is_quoted,
+            '[' | '{' if !is_quoted => depth += 1,
+            ']' | '}' if !is_quoted => depth -= 1,
+            _ => {}
+        }
+        if c.is_whitespace() && depth == 0 && !is_quoted {
+            values.extend((!value.is_empty()).then(|| std::mem::take(&mut value)));
+        } else {
+            value.push(c);
+        }
+    }
+    values
+}
+
+#[test]
+fn every_example_and_default_runs() {
+    for key in keys() {
+        let examples = key.schema["examples"].as_array().into_iter().flatten();
+        for value in examples.chain(key.schema.get("default")) {
+            let text = key.with(&value.to_string());
+            let parsed = parsed(key.file, &text);
+            assert!(parsed.is_ok(), "{}: {text}\n{}", key.path, parsed.unwrap_err());
+            assert_eq!(refusals(key.file, &text), Some(Vec::new()), "{}: {text}", key.path);
+        }
+    }
+}
+
+#[test]
+fn numbers_have_the_range_of_the_parser() {
+    let mut count = 0;
+    for key in keys() {
+        let Some((low, high)) = key.schema["minimum"].as_i64().zip(key.schema["maximum"].as_i64())
+        else {
+            continue;
+        };
+        for (number, is_good) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
+            let text = key.with(&number.to_string());
+            let said = parsed(key.file, &text).map(drop).map_err(|said| said.to_string());
+            assert_eq!(said.is_ok(), is_good, "{}: {number} {said:?}", key.path);
+            let is_accepted = refusals(key.file, &text).unwrap().is_empty();
+            assert_eq!(is_accepted, is_good, "{}: {number}", key.path);
+        }
+        count += 1;
+    }
+    assert!(count >= 20, "{count}");
+}
+
+#[test]
+fn what_runs_is_accepted_and_nearly_all_else_refused() {
+    let (values, keys) = (values(), keys());
+    let (mut run, mut refused, mut passed) = (0, 0, Vec::new());
+    // `parse_str` does not look at `pools`.
+    for key in keys.iter().filter(|key| key.path != "pools") {
+        for value in &values {
+            let text = key.with(value);
+            let Some(refusals) = refusals(key.file, &text) else {
+                continue;
+            };
+            match (parsed(key.file, &text).is_ok(), refusals.is_empty()) {
+                (true, is_accepted) => {
+                    assert!(is_accepted, "{}: {value} runs: {refusals:#?}\n{text}", key.path);
+                    run += 1;
+                }
+                (false, false) => refused += 1,
+                // What a variable holds, and which pools there are, is not seen by it.
+                (false, true) if value.contains("${") || key.schema["title"] == "pool" => {}
+                (false, true) => passed.push(format!("{}: {value}", key.path)),
+            }
+        }
+    }
+    assert!(run > 2000, "{run}");
+    let (keys, count, passed) = (keys.len(), passed.len(), passed.join("\n"));
+    let figures = format!("{keys} keys: {run} values run, {refused} refused, {count} passed");
+    assert!(count * 100 < refused, "{figures}:\n{passed}");
+}
