@@ -35,6 +35,8 @@ pub struct Ctx {
     pub(crate) connected: IpAddr,
     /// Whether whoever connected may speak for a client.
     pub(crate) from_trusted: bool,
+    /// Whether whoever connected did so over TLS.
+    pub(crate) to_us_over_tls: bool,
     /// Whether the client came over TLS, as far as that can be believed.
     pub(crate) over_tls: bool,
     /// The route, as a position in the generation.
@@ -117,6 +119,7 @@ impl Ctx {
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             connected: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             from_trusted: false,
+            to_us_over_tls: false,
             over_tls: false,
             route: None,
             forward: None,

@@ -29,6 +29,8 @@ use switchback_runtime::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::tls::{self, TlsListeners};
+
 /// No deadline.
 const NEVER: u64 = u64::MAX;
 
@@ -236,16 +238,38 @@ impl GetSocketDigest for Guarded {
     }
 }
 
-/// An application whose clients' streams are guarded.
+/// An application whose clients' streams are guarded, and encrypted where their listener says so.
 #[derive(Debug)]
 pub(crate) struct GuardedApp<A> {
     app: Arc<A>,
     clock: Clock,
+    tls: TlsListeners,
 }
 
 impl<A> GuardedApp<A> {
-    pub(crate) fn new(app: A, clock: Clock) -> Self {
-        Self { app: Arc::new(app), clock }
+    pub(crate) fn new(app: A, clock: Clock, tls: TlsListeners) -> Self {
+        Self { app: Arc::new(app), clock, tls }
+    }
+
+    /// The stream as its listener wants it; `None` if nothing comes of it.
+    ///
+    /// Below TLS it is guarded, too: because Pingora's TLS takes no boxed stream, and nothing else is at
+    /// hand that is one. Nobody sets a deadline there.
+    async fn open(&self, stream: Stream) -> Option<Stream> {
+        if self.tls.is_empty() {
+            return Some(stream);
+        }
+        // Without an address the client is gone already. It must not be taken for one without TLS.
+        let local = tls::local_address(&stream)?;
+        let Some(acceptor) = self.tls.find(local) else { return Some(stream) };
+        match tls::handshake(acceptor, Guarded::new(stream, self.clock)).await {
+            Ok(stream) => Some(Box::new(stream)),
+            Err(error) => {
+                // Clients do that all day: port scanners, browsers that do not know our CA.
+                log::debug!("TLS handshake on {local}: {error}");
+                None
+            }
+        }
     }
 }
 
@@ -256,6 +280,7 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for GuardedApp<A> {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
+        let stream = self.open(stream).await?;
         let guarded = Box::new(Guarded::new(stream, self.clock));
         self.app.process_new(guarded, shutdown).await
     }

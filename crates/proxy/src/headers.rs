@@ -60,12 +60,12 @@ pub(crate) fn same_answer(begun: &ResponseHeader, next: &ResponseHeader) -> bool
         && begun.headers.keys().filter(|name| !ours(name)).all(same)
 }
 
-/// Whether the proxies before us say that the client came over TLS. The first of them is the nearest to
-/// the client.
-pub(crate) fn came_over_tls(request: &RequestHeader) -> bool {
-    let value = request.headers.get(&X_FORWARDED_PROTO).map(|value| value.as_bytes());
-    let first = value.and_then(|value| value.split(|&byte| byte == b',').next());
-    first.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
+/// Whether the proxies before us say that the client came over TLS; `None` if they say nothing. The
+/// first of them is the nearest to the client.
+pub(crate) fn came_over_tls(request: &RequestHeader) -> Option<bool> {
+    let value = request.headers.get(&X_FORWARDED_PROTO)?.as_bytes();
+    let first = value.split(|&byte| byte == b',').next()?;
+    Some(first.trim_ascii().eq_ignore_ascii_case(b"https"))
 }
 
 /// Whether an answer may go on for long: a stream, an upgrade, a large file.

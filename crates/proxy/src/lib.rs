@@ -19,6 +19,7 @@ mod peer;
 mod phase;
 mod service;
 mod sticky;
+mod tls;
 
 pub use listen::service;
 pub use service::Proxy;

@@ -1,4 +1,5 @@
-//! The Pingora service that carries the proxy, on all listeners.
+//! The Pingora service that carries the proxy, on all listeners. To Pingora all of them are plain: TLS
+//! is [`crate::tls`]'s.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use switchback_runtime::Gateway;
 
 use crate::guard::GuardedApp;
 use crate::service::Proxy;
+use crate::tls::TlsListeners;
 
 /// The service for clients.
 pub fn service(
@@ -19,7 +21,7 @@ pub fn service(
     conf: &Arc<ServerConf>,
 ) -> impl ServiceWithDependents + 'static {
     let proxy = http_proxy(conf, Proxy::new(gateway.clone()));
-    let app = GuardedApp::new(proxy, gateway.clock);
+    let app = GuardedApp::new(proxy, gateway.clock, TlsListeners::new(gateway, listeners));
     let mut service = Service::new("proxy".to_owned(), app);
     for listener in listeners {
         service.add_tcp(&listener.address.to_string());

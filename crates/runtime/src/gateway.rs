@@ -153,3 +153,6 @@ impl Gateway {
         reasons
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! that it began with until it ends.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use switchback_core::plan::{Plan, PoolPlan, RoutePlan};
@@ -11,6 +12,7 @@ use switchback_core::route::RouteTable;
 use switchback_core::{PoolIndex, Status};
 use switchback_telemetry::{Metrics, RouteMetrics};
 
+use crate::certificates::Certificates;
 use crate::clock::Clock;
 use crate::idle::Idle;
 use crate::pool::PoolHandle;
@@ -27,6 +29,8 @@ pub struct Generation {
     routes: Vec<RouteHandle>,
     table: RouteTable,
     unrouted: Arc<RouteMetrics>,
+    /// Of the listeners with TLS.
+    certificates: HashMap<SocketAddr, Certificates>,
 }
 
 /// A route, with its metrics.
@@ -65,9 +69,14 @@ impl Generation {
     }
 
     fn with(number: u64, plan: Plan, pools: Vec<Arc<PoolHandle>>, metrics: &Metrics) -> Self {
-        let route = |plan: RoutePlan| RouteHandle { metrics: metrics.route(&plan.name), plan };
+        let route =
+            |plan: RoutePlan| RouteHandle { metrics: metrics.route(plan.name.clone()), plan };
+        let tls = plan.listeners.iter().filter_map(|listener| {
+            Some((listener.address, Certificates::new(listener.tls.as_ref()?)))
+        });
         Self {
             number,
+            certificates: tls.collect(),
             pools,
             table: RouteTable::new(plan.routes.iter().map(|route| (&route.host, &route.path))),
             routes: plan.routes.iter().cloned().map(route).collect(),
@@ -94,6 +103,11 @@ impl Generation {
     /// A pool.
     pub fn pool(&self, index: PoolIndex) -> &Arc<PoolHandle> {
         &self.pools[index.at()]
+    }
+
+    /// The certificates of the listener on an address; `None` where it has no TLS.
+    pub fn certificates(&self, listener: SocketAddr) -> Option<&Certificates> {
+        self.certificates.get(&listener)
     }
 
     /// Pools with endpoints whose first probe has no result yet.

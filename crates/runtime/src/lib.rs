@@ -7,6 +7,7 @@
 //! request in a pool's queue, and the count of requests that a [drain](Drain) waits for.
 
 mod attempt;
+mod certificates;
 mod clock;
 mod drain;
 mod gateway;
@@ -19,6 +20,7 @@ mod sticky;
 mod waiting;
 
 pub use attempt::{Attempt, Facts};
+pub use certificates::Certificates;
 pub use clock::Clock;
 pub use drain::{Drain, InFlight};
 pub use gateway::{Gateway, Unknown};

@@ -66,6 +66,10 @@ pub struct Standing {
 
 /// What there is for a request.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart at once; a box would cost an allocation"
+)]
 pub enum Begin {
     /// An attempt.
     Attempt(Attempt),
@@ -97,10 +101,14 @@ impl PoolHandle {
     /// pending; those that are gone finish what they have.
     pub(crate) fn reconfigured(&self, plan: PoolPlan, metrics: &Metrics) -> Arc<Self> {
         let now = self.shared.clock.now();
-        let effects = self.shared.state.lock().reconfigure(&plan, metrics, now);
+        let (effects, ended) = self.shared.state.lock().reconfigure(&plan, metrics, now);
         let next = Arc::new(Self::over(self.shared.clone(), plan, metrics));
         self.shared.changes.send_replace(());
         next.carry_out(effects, None, now);
+        for address in ended {
+            let pool = &next.plan.name;
+            log::info!("pool {pool}: endpoint {address}: its override has gone with it");
+        }
         next
     }
 
@@ -108,7 +116,7 @@ impl PoolHandle {
         let state = shared.state.lock();
         let sticky = Sticky::new(&plan, state.seated().map(|(place, seat)| (place, seat.address)));
         drop(state);
-        Self { sticky, metrics: metrics.pool(&plan.name), plan, shared }
+        Self { sticky, metrics: metrics.pool(plan.name.clone()), plan, shared }
     }
 
     /// Overrides what is configured of an endpoint; `false`: the pool has none of this address.
@@ -128,10 +136,14 @@ impl PoolHandle {
         } else {
             state.overrides.insert(address, change);
         }
-        let effects = state.reconfigure(&self.plan, metrics, now);
+        let (effects, _ended) = state.reconfigure(&self.plan, metrics, now);
+        let nobody = state.pool.enabled() == 0;
         drop(state);
         self.shared.changes.send_replace(());
-        self.carry_out(effects, None, now);
+        self.carry_out(effects, Some("the admin API says so".to_owned()), now);
+        if nobody {
+            log::warn!("pool {}: nobody is enabled any more", self.plan.name);
+        }
         true
     }
 
@@ -311,9 +323,10 @@ impl PoolHandle {
         random::with(|rng| self.shared.state.lock().apply(event, now, rng))
     }
 
-    fn carry_out(self: &Arc<Self>, effects: Effects, failed: Option<String>, now: Timestamp) {
+    /// `why` is what only the caller knows of the cause.
+    fn carry_out(self: &Arc<Self>, effects: Effects, why: Option<String>, now: Timestamp) {
         for change in effects.changes {
-            self.log(&change, failed.as_deref(), now);
+            self.log(&change, why.as_deref(), now);
         }
         if let Some(endpoint) = effects.probe_now {
             self.shared.probe_requests.want(endpoint);
@@ -337,18 +350,18 @@ impl PoolHandle {
         }
     }
 
-    fn log(&self, change: &StatusChange, failed: Option<&str>, now: Timestamp) {
+    fn log(&self, change: &StatusChange, told: Option<&str>, now: Timestamp) {
         // Of who is no longer configured the reload itself tells.
         let Some(address) = self.shared.state.lock().named(change.endpoint).map(|it| it.address)
         else {
             return;
         };
         let why = match change.why {
-            Why::Probe => failed.unwrap_or("probe passed"),
+            Why::Probe => told.unwrap_or("probe passed"),
             Why::Traffic(cause) => cause.as_str(),
             Why::Trusted => "requests on probation succeeded",
             Why::Time => "the ejection is over",
-            Why::Configuration => "the configuration says so",
+            Why::Configuration => told.unwrap_or("the configuration says so"),
         };
         let PoolState { healthy, total } = self.standing();
         let bad = matches!(change.to, Status::Failing | Status::Ejected);

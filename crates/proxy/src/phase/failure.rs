@@ -162,9 +162,19 @@ pub(crate) fn end_attempt(
     forward.request.tried.insert(endpoint);
     if again && !forward.pool.is_any_left(&forward.request.tried) {
         // It has been everywhere, and waits for somebody to come back.
-        forward.request.tried = Tried::default();
-        forward.rounds += 1;
+        begin_again(forward);
     }
+}
+
+/// Lets a request go to those again that it has been to; `false`: it has been to nobody, or round often
+/// enough.
+pub(crate) fn begin_again(forward: &mut Forward) -> bool {
+    if forward.rounds >= ROUNDS || forward.request.tried.iter().next().is_none() {
+        return false;
+    }
+    forward.request.tried = Tried::default();
+    forward.rounds += 1;
+    true
 }
 
 /// The gateway's own answer, where none has begun.

@@ -39,7 +39,8 @@ pub(crate) fn request_header(
     let _ = write!(forwarded_for, "{}", ctx.connected.to_canonical());
     request.insert_header(X_FORWARDED_FOR.clone(), forwarded_for)?;
     if !request.headers.contains_key(&X_FORWARDED_PROTO) {
-        request.insert_header(X_FORWARDED_PROTO.clone(), "http")?;
+        let scheme = if ctx.to_us_over_tls { "https" } else { "http" };
+        request.insert_header(X_FORWARDED_PROTO.clone(), scheme)?;
     }
     match request.headers.get(HOST).cloned() {
         Some(host) if !request.headers.contains_key(&X_FORWARDED_HOST) => {

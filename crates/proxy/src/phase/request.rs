@@ -22,10 +22,6 @@ use crate::ctx::{Ctx, Forward};
 use crate::guard::Guarded;
 use crate::{answer, client, hash_key, headers, sticky};
 
-/// How long an idle client is kept, in seconds: longer than the 60 s of the cloud load balancers
-/// in front, because the other way round is a 502 of theirs.
-const CLIENT_KEEPALIVE: u64 = 75;
-
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Notes who sends the request, and refuses one that names no host.
@@ -43,7 +39,9 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     } else {
         connected
     };
-    ctx.over_tls = ctx.from_trusted && headers::came_over_tls(session.req_header());
+    ctx.to_us_over_tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    let said = ctx.from_trusted.then(|| headers::came_over_tls(session.req_header())).flatten();
+    ctx.over_tls = said.unwrap_or(ctx.to_us_over_tls);
     ctx.id = request_id(session.req_header(), ctx);
     ctx.watch = session.as_downstream().stream().and_then(Guarded::watch);
     if let Some(watch) = &ctx.watch {
@@ -59,7 +57,7 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     } else if session.get_keepalive().is_some() {
         // Only where Pingora keeps the connection at all: setting it elsewhere would revive one
         // that it has refused to reuse.
-        session.set_keepalive(Some(CLIENT_KEEPALIVE));
+        session.set_keepalive(Some(whole_seconds(ctx.generation.plan.client_keepalive)));
     }
     // A client may send its next request before this one is answered (RFC 9112, section 9.3.2). Not
     // behind a chunked body: Pingora takes an empty chunk size for the last chunk, so what follows
@@ -93,6 +91,11 @@ fn name_host(session: &mut Session) -> Result<()> {
         session.req_header_mut().insert_header(HOST, host)?;
     }
     Ok(())
+}
+
+/// Rounded up: zero would mean for ever.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 /// What the access log shows of the request itself.

@@ -72,6 +72,8 @@ pub(crate) fn header(
         let timeouts = &forward.pool.plan.timeouts;
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
             watch.while_moving(timeouts.tunnel);
+            // Pingora would cut a client off that says nothing for a minute, whatever the endpoint says.
+            session.as_downstream_mut().set_read_timeout(None);
         } else if session.as_mut().is_body_done() {
             watch.while_moving(timeouts.idle);
         } else {

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::ctx::{Ctx, Forward};
 use crate::peer::peer;
+use crate::phase::failure::begin_again;
 
 /// Why there is no attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Res
         return Err(No::Time);
     }
     let first = !std::mem::replace(&mut forward.counted, true);
-    match forward.pool.begin(&forward.request, first) {
+    match begin(forward, first) {
         Begin::Attempt(attempt) => return Ok(attempt),
         Begin::Nobody => return Err(No::Endpoint),
         Begin::Wait => {}
@@ -93,10 +94,19 @@ async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Res
     }
     // Nobody has come back. Rather than make a failure up, the request goes to one who may be.
     forward.request.last_resort = true;
-    match pool.begin(&forward.request, false) {
+    match begin(forward, false) {
         Begin::Attempt(attempt) => Ok(attempt),
         Begin::Nobody => Err(No::Endpoint),
         Begin::Wait => Err(No::Room),
+    }
+}
+
+/// Begins an attempt. Whoever was left when the last one failed may have been taken out by a reload since;
+/// then those count again that the request has been to.
+fn begin(forward: &mut Forward, first: bool) -> Begin {
+    match forward.pool.begin(&forward.request, first) {
+        Begin::Nobody if begin_again(forward) => forward.pool.begin(&forward.request, false),
+        begun => begun,
     }
 }
 

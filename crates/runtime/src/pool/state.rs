@@ -74,16 +74,22 @@ impl State {
         state
     }
 
-    /// Takes a configuration over, under what is overridden.
+    /// Takes a configuration over, under what is overridden; gives the overrides, too, that nobody has any
+    /// more.
     pub(super) fn reconfigure(
         &mut self,
         plan: &PoolPlan,
         metrics: &Metrics,
         now: Timestamp,
-    ) -> Effects {
+    ) -> (Effects, Vec<SocketAddr>) {
         let mut plan = plan.clone();
+        let mut ended = Vec::new();
         self.overrides.retain(|address, _| {
-            plan.endpoints.iter().any(|endpoint| endpoint.address == *address)
+            let stays = plan.endpoints.iter().any(|endpoint| endpoint.address == *address);
+            if !stays {
+                ended.push(*address);
+            }
+            stays
         });
         if !self.overrides.is_empty() {
             for endpoint in &mut plan.endpoints {
@@ -92,9 +98,16 @@ impl State {
                 endpoint.weight = overridden.weight.unwrap_or(endpoint.weight);
             }
         }
-        let (places, effects) = self.pool.reconfigure(&plan, now);
+        let before: Vec<_> =
+            self.seats.iter().map(|(seat, named)| (seat.address, *named)).collect();
+        let (places, mut effects) = self.pool.reconfigure(&plan, now);
         self.seat(&plan, &places, metrics);
-        effects
+        // Whoever comes takes a place that was nobody's, which is no change of his.
+        effects.changes.retain(|change| {
+            let address = self.seats[change.endpoint.at()].0.address;
+            before.get(change.endpoint.at()) == Some(&(address, Named::Yes))
+        });
+        (effects, ended)
     }
 
     /// Takes in what time has changed.
@@ -161,12 +174,14 @@ impl State {
         }
         let mut before = before.into_iter();
         for (place, address) in (0..).map(EndpointIndex).zip(named) {
-            let known = before.next().map(|(seat, _)| seat);
-            let seat = match (address, known) {
-                (None, Some(seat)) => (seat, Named::No),
-                (Some(address), Some(seat)) if seat.address == address => (seat, Named::Yes),
+            let seat = match (address, before.next()) {
+                (None, Some((seat, _))) => (seat, Named::No),
+                (Some(address), Some((seat, Named::Yes))) if seat.address == address => {
+                    (seat, Named::Yes)
+                }
+                // Who comes back has series of his own: the former ones are no longer shown.
                 (Some(address), _) => {
-                    let metrics = metrics.endpoint(&plan.name, address);
+                    let metrics = metrics.endpoint(plan.name.clone(), address);
                     (Arc::new(Seat { address, metrics }), Named::Yes)
                 }
                 // A place was made for somebody.
