@@ -22,6 +22,8 @@ pub(crate) const USER_AGENT: &str = concat!("switchback-health/", env!("CARGO_PK
 /// What an endpoint may send on a stream of HTTP/2 before it is read: as little as can be had, for an
 /// answer of some bytes.
 const WINDOW: u32 = 65_535;
+/// How much of a `Location` is told, in characters.
+const LOCATION: usize = 100;
 
 /// What is asked, and what passes.
 pub(crate) struct Request {
@@ -94,12 +96,25 @@ impl HealthCheck for Http {
             return Ok(());
         }
         let expect = &self.request.expect;
-        let why = format!("answered {status}, expected {expect}");
+        let location = session.response_header().and_then(|answer| answer.headers.get("location"));
+        let to = match location.and_then(|location| location.to_str().ok()) {
+            Some(location) if (300..400).contains(&status) => redirected(location),
+            _ => String::new(),
+        };
+        let why = format!("answered {status}, expected {expect}{to}");
         Error::e_explain(ErrorType::Custom("unexpected status"), why)
     }
 
     fn health_threshold(&self, success: bool) -> usize {
         if success { self.rise } else { self.fall }
+    }
+}
+
+/// Most of an application's redirects are to a login page, and where to says so.
+fn redirected(location: &str) -> String {
+    match location.char_indices().nth(LOCATION) {
+        Some((end, _)) => format!(" (redirects to {}…)", &location[..end]),
+        None => format!(" (redirects to {location})"),
     }
 }
 

@@ -7,12 +7,15 @@
 //! `HttpHealthCheck` is not used for two reasons: each makes a connector with its own TLS roots,
 //! which a thousand pools pay a thousand times, and it reads an endless body to its end.
 //!
+//! [`once()`] is the same probes without a gateway, for whoever wants to know beforehand.
+//!
 //! [`HealthCheck`]: pingora_load_balancing::health_check::HealthCheck
 
 mod grpc;
 #[cfg(test)]
 mod h2_endpoint;
 mod http;
+mod once;
 mod pace;
 mod queue;
 mod reason;
@@ -28,9 +31,17 @@ use pingora_core::connectors::http::Connector;
 use pingora_load_balancing::health_check::HealthCheck;
 use switchback_core::plan::{HealthPlan, PoolPlan, ProbePlan};
 use switchback_runtime::{Gateway, PoolHandle};
+use tokio::sync::Semaphore;
+
+pub use once::{Seen, once};
 
 use crate::schedule::Schedule;
 use crate::supervise::Supervisor;
+
+/// Probes on the way at once, over all pools. Each is an open connection, and a thousand pools with the
+/// default `health.concurrency` would want 64,000 of them: more than most processes may have, and then
+/// clients find no door and healthy endpoints seem dead.
+const AT_ONCE: usize = 4096;
 
 /// Connects for all probes.
 #[derive(Clone)]
@@ -49,11 +60,12 @@ impl Connectors {
 /// dropped.
 pub async fn run(gateway: &Gateway) {
     let connectors = Connectors::new();
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut generations = gateway.generations();
     let mut supervisor = Supervisor::new(schedule::run);
     loop {
         generations.mark_unchanged();
-        supervisor.supervise(schedules(gateway, &connectors));
+        supervisor.supervise(schedules(gateway, &connectors, &slots));
         tokio::select! {
             () = supervisor.ended() => {}
             Ok(()) = generations.changed() => {}
@@ -62,12 +74,17 @@ pub async fn run(gateway: &Gateway) {
 }
 
 /// The schedule of each pool that has health checks, by the pool's name.
-fn schedules(gateway: &Gateway, connectors: &Connectors) -> HashMap<Arc<str>, Schedule> {
+fn schedules(
+    gateway: &Gateway,
+    connectors: &Connectors,
+    slots: &Arc<Semaphore>,
+) -> HashMap<Arc<str>, Schedule> {
     let generation = gateway.current();
     let schedule = |pool: &Arc<PoolHandle>| {
         let plan = pool.plan.health.clone()?;
         let probe = probe(&pool.plan, &plan, connectors);
-        Some((pool.plan.name.clone(), Schedule { pool: pool.clone(), plan, probe }))
+        let slots = slots.clone();
+        Some((pool.plan.name.clone(), Schedule { pool: pool.clone(), plan, probe, slots }))
     };
     generation.pools.iter().filter_map(schedule).collect()
 }

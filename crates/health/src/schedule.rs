@@ -39,7 +39,7 @@ use switchback_core::health::{asked_probe_after, first_probe_after, next_probe_a
 use switchback_core::plan::HealthPlan;
 use switchback_core::{EndpointIndex, Status};
 use switchback_runtime::{PoolHandle, random};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -56,6 +56,8 @@ pub(crate) struct Schedule {
     pub(crate) pool: Arc<PoolHandle>,
     pub(crate) plan: HealthPlan,
     pub(crate) probe: Arc<dyn HealthCheck + Send + Sync>,
+    /// What bounds the probes of all pools together.
+    pub(crate) slots: Arc<Semaphore>,
 }
 
 impl PartialEq for Schedule {
@@ -73,23 +75,29 @@ pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible 
     let mut schedule = schedules.borrow_and_update().clone();
     let mut changes = schedule.pool.changes();
     let mut queue = Queue::new(schedule.plan.concurrency);
-    let mut targets = BTreeMap::new();
+    let mut targets = Targets::default();
     let mut pace = Pace::new(schedule.plan.interval);
     let mut tasks = JoinSet::new();
-    let mut running: HashMap<Id, (Probing, Address)> = HashMap::new();
+    let mut running: HashMap<Id, (Probing, Target)> = HashMap::new();
     let mut rested = Instant::now();
     attend(&schedule, &mut queue, &mut targets, Instant::now());
     loop {
-        let Schedule { pool, plan, probe } = &schedule;
+        let Schedule { pool, plan, probe, slots } = &schedule;
         let now = Instant::now();
         pool.metrics.probe_lag(queue.lag(now));
         while let Some(probing) = queue.start(now) {
-            let Some(&address) = targets.get(&probing.endpoint) else {
+            let Some(&goal) = targets.of.get(&probing.endpoint) else {
                 queue.release(&probing);
                 continue;
             };
-            let task = tasks.spawn(check(probe.clone(), target(address), plan.timeout));
-            running.insert(task.id(), (probing, address));
+            let check = check(probe.clone(), target(goal.address), plan.timeout);
+            let slots = slots.clone();
+            let task = tasks.spawn(async move {
+                // Nobody closes it. What is waited here is no silence of the endpoint's.
+                let _slot = slots.acquire().await;
+                check.await
+            });
+            running.insert(task.id(), (probing, goal));
         }
         // After the start of all that may: what is late now waits for a slot, and not for a CPU.
         if let Some(change) = pace.observe(queue.lag(now), now) {
@@ -99,13 +107,14 @@ pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible 
         tokio::select! {
             Some(ended) = tasks.join_next_with_id() => {
                 let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-                let Some((mut probing, address)) = running.remove(&id) else { continue };
+                let Some((mut probing, goal)) = running.remove(&id) else { continue };
                 let checked = ended.map(|(_, checked)| checked);
-                if targets.get(&probing.endpoint) != Some(&address) {
+                // Who has gone meanwhile has no next probe; who has come back has another already.
+                if targets.of.get(&probing.endpoint) != Some(&goal) {
                     queue.release(&probing);
                     continue;
                 }
-                let (lane, wait) = take_in(pool, plan, &mut probing, address, checked);
+                let (lane, wait) = take_in(pool, plan, &mut probing, goal.address, checked);
                 let due = probing.began + wait;
                 queue.end(probing, lane, due);
             }
@@ -123,6 +132,8 @@ pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible 
                     pace = Pace::new(next.plan.interval);
                 }
                 queue.resize(next.plan.concurrency);
+                // It may be another pool that has come under the same name.
+                changes = next.pool.changes();
                 schedule = next;
                 attend(&schedule, &mut queue, &mut targets, Instant::now());
             }
@@ -133,33 +144,42 @@ pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible 
     }
 }
 
+/// Whom to probe: an address, and which of its stays in the pool this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Target {
+    address: Address,
+    stay: u64,
+}
+
+#[derive(Debug, Default)]
+struct Targets {
+    of: BTreeMap<EndpointIndex, Target>,
+    stays: u64,
+}
+
 /// Takes in whom the pool has now. Who was there before stays where it is in the queue; who is new is due
 /// within the first interval; who has gone or is switched off is not probed.
-fn attend(
-    schedule: &Schedule,
-    queue: &mut Queue,
-    targets: &mut BTreeMap<EndpointIndex, Address>,
-    now: Instant,
-) {
+fn attend(schedule: &Schedule, queue: &mut Queue, targets: &mut Targets, now: Instant) {
     let Schedule { pool, plan, .. } = schedule;
     let mut endpoints = pool.endpoints();
     endpoints.retain(|it| it.status != Status::Disabled);
     let wanted: BTreeMap<_, _> = endpoints.iter().map(|it| (it.place, it.address)).collect();
-    targets.retain(|place, address| {
-        let stays = wanted.get(place) == Some(address);
+    targets.of.retain(|place, target| {
+        let stays = wanted.get(place) == Some(&target.address);
         if !stays {
             queue.forget(*place);
         }
         stays
     });
-    endpoints.retain(|it| !targets.contains_key(&it.place));
+    endpoints.retain(|it| !targets.of.contains_key(&it.place));
     let count = endpoints.len();
     for (position, it) in endpoints.into_iter().enumerate() {
         // Nothing is known when the gateway starts, but a scheduler that is started again finds its
         // pool as the one before has left it.
         let lane = if it.status == Status::Healthy { Lane::Fit } else { Lane::Doubtful };
         queue.push(it.place, lane, now + first_probe_after(position, count, plan.interval));
-        targets.insert(it.place, it.address);
+        targets.stays += 1;
+        targets.of.insert(it.place, Target { address: it.address, stay: targets.stays });
     }
     let gap = first_probe_after(1, wanted.len(), plan.interval);
     // The longest wait that an interval allows, its jitter included.
@@ -172,7 +192,8 @@ async fn asked(pool: &Arc<PoolHandle>, rested: Instant) -> BTreeSet<EndpointInde
     pool.probe_requests().wanted().await
 }
 
-fn target(address: Address) -> Backend {
+/// An endpoint as probes have it.
+pub(crate) fn target(address: Address) -> Backend {
     Backend { addr: SocketAddr::Inet(address), weight: 1, ext: ::http::Extensions::new() }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use switchback_core::plan::{AccessLogPlan, Admin, EndpointPlan, Plan, PoolPlan};
+use switchback_core::plan::{Admin, EndpointPlan, Plan, PoolPlan};
 use switchback_runtime::{Gateway, Override};
 use switchback_telemetry::{AccessLog, Sink};
 use tokio::time::sleep;
@@ -14,6 +14,9 @@ use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// It does not answer.
+const SILENT: u16 = 99;
 
 /// When each port was probed. A mock: nothing stands behind it.
 #[derive(Default)]
@@ -24,6 +27,9 @@ impl HealthCheck for Seen {
     async fn check(&self, target: &Backend) -> pingora_core::Result<()> {
         let port = target.addr.as_inet().unwrap().port();
         self.0.lock().unwrap().push((port, Instant::now()));
+        if port == SILENT {
+            std::future::pending::<()>().await;
+        }
         Ok(())
     }
 
@@ -48,17 +54,7 @@ fn plan(ports: &[u16], interval: Duration) -> Plan {
     let mut pool = PoolPlan::of("web", endpoints);
     let concurrency = NonZeroU32::new(8).unwrap();
     pool.health = Some(HealthPlan { interval, concurrency, ..HealthPlan::default() });
-    Plan {
-        listeners: Vec::new(),
-        admin: Default::default(),
-        trusted_proxies: Vec::new(),
-        access_log: AccessLogPlan::Off,
-        drain: Default::default(),
-        threads: None,
-        zone: None,
-        pools: vec![pool],
-        routes: Vec::new(),
-    }
+    Plan::of(vec![pool])
 }
 
 impl Bed {
@@ -87,7 +83,8 @@ impl Bed {
 fn schedule(gateway: &Gateway, seen: &Arc<Seen>) -> Schedule {
     let pool = gateway.current().pools[0].clone();
     let plan = pool.plan.health.clone().unwrap();
-    Schedule { pool, plan, probe: seen.clone() }
+    let slots = Arc::new(Semaphore::new(8));
+    Schedule { pool, plan, probe: seen.clone(), slots }
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,4 +141,22 @@ async fn who_is_switched_off_at_run_time_is_not_probed_until_he_is_on_again() {
     bed.gateway.override_endpoint("web", address(1), Override::default()).unwrap();
     sleep(Duration::from_millis(100)).await;
     assert_eq!(bed.probes(1, since), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_and_returns_while_he_is_probed_is_not_probed_twice_from_then_on() {
+    let bed = Bed::new(&[1, SILENT], INTERVAL);
+    sleep(INTERVAL).await;
+    let off = Override { admin: Some(Admin::Disabled), weight: None };
+    for _ in 0..12 {
+        for change in [off, Override::default()] {
+            bed.gateway.override_endpoint("web", address(SILENT), change).unwrap();
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    sleep(INTERVAL).await;
+    let since = Instant::now();
+    sleep(20 * INTERVAL).await;
+    let probes = bed.probes(SILENT, since);
+    assert!(probes <= 26, "{probes} in 20 intervals");
 }

@@ -115,6 +115,11 @@ impl Probed {
     }
 
     fn with(does: Vec<Does>, health: HealthPlan) -> Self {
+        Self::within(does, health, Semaphore::MAX_PERMITS)
+    }
+
+    /// With so many probes at once over all pools.
+    fn within(does: Vec<Does>, health: HealthPlan, slots: usize) -> Self {
         let vocabulary = Vocabulary {
             outcomes: &[],
             statuses: &["pending", "healthy", "failing"],
@@ -129,7 +134,8 @@ impl Probed {
             Default::default(),
         ));
         let mock = Arc::new(Mock { does: Mutex::new(does), seen: Mutex::default() });
-        let schedule = Schedule { pool: pool.clone(), plan: health, probe: mock.clone() };
+        let slots = Arc::new(Semaphore::new(slots));
+        let schedule = Schedule { pool: pool.clone(), plan: health, probe: mock.clone(), slots };
         let mut task = JoinSet::new();
         let given = watch::Sender::new(schedule);
         task.spawn(run(given.subscribe()));
@@ -272,6 +278,16 @@ async fn with_a_single_slot_the_good_one_still_gets_every_second_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_all_pools_may_probe_at_once_is_not_exceeded_and_nobody_fails_of_waiting() {
+    let slow = Does::PassAfter(Duration::from_millis(900));
+    let health = HealthPlan { interval: INTERVAL, timeout: TIMEOUT, ..HealthPlan::default() };
+    let probed = Probed::within(vec![slow; 20], health, 4);
+    sleep(10 * INTERVAL).await;
+    assert_eq!(probed.most_at_once(), 4);
+    assert!(probed.pool.endpoints().iter().all(|it| it.status == Status::Healthy));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_lag_says_whether_the_interval_is_kept() {
     let idle = Probed::new(mixed(100, 20), 64);
     for _ in 0..100 {
@@ -351,8 +367,9 @@ async fn a_scheduler_that_is_started_again_knows_who_was_healthy() {
     probed.until(0, Status::Healthy).await;
     let plan = probed.pool.plan.health.clone().unwrap();
     let mut queue = Queue::new(plan.concurrency);
-    let schedule = Schedule { pool: probed.pool.clone(), plan, probe: probed.mock.clone() };
-    attend(&schedule, &mut queue, &mut BTreeMap::new(), Instant::now());
+    let slots = Arc::new(Semaphore::new(64));
+    let schedule = Schedule { pool: probed.pool.clone(), plan, probe: probed.mock.clone(), slots };
+    attend(&schedule, &mut queue, &mut Targets::default(), Instant::now());
     let later = Instant::now() + 2 * INTERVAL;
     let started: Vec<_> = std::iter::from_fn(|| queue.start(later)).collect();
     assert_eq!(started[0].endpoint, EndpointIndex(0));
