@@ -1,16 +1,23 @@
-//! Readiness and metrics over HTTP, on a listener of their own.
+//! Readiness, metrics and the API of the operators over HTTP, on a listener of their own.
 //!
-//! Three paths for three askers: `/livez` for whoever restarts the process (it answers, that is all),
-//! `/readyz` for whoever sends it traffic (with the reasons against), `/metrics` for Prometheus. They are
-//! apart from the proxy's listeners, so that no route of a configuration can shadow or expose them.
+//! A path for each who asks: `/livez` for whoever restarts the process (it answers, that is all),
+//! `/readyz` for whoever sends it traffic (with the reasons against), `/metrics` for Prometheus, `/api/v1`
+//! for whoever changes what runs. They are apart from the proxy's listeners, so that no route of a
+//! configuration can shadow or expose them.
 //!
 //! A process that is alive but not ready must not be restarted, or a gateway whose endpoints are all
 //! down would be killed for it; hence two paths and not one `/health`.
 
+mod api;
+mod fetch;
+mod guard;
 mod probe;
+mod problem;
 mod routes;
 mod serve;
 
+pub use api::{Admission, Change, LastReload, Operator, Overridden, Refused, Reloaded, Status};
+pub use fetch::{Answer, fetch};
 pub use probe::probe;
 pub use routes::{AdminState, Readiness};
 pub use serve::serve;

@@ -11,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use switchback_telemetry::Metrics;
 
+use crate::api::{Operator, api};
+
 /// Whether the gateway is fit to be sent traffic.
 pub trait Readiness: Send + Sync + 'static {
     /// Why not, one sentence each; empty if it is ready. Asked on each request, so it must not block.
@@ -24,6 +26,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// What `/readyz` asks.
     pub readiness: Arc<dyn Readiness>,
+    /// Who does what `/api/v1` is asked for; without one there is no API.
+    pub operator: Option<Arc<dyn Operator>>,
 }
 
 impl fmt::Debug for AdminState {
@@ -33,14 +37,16 @@ impl fmt::Debug for AdminState {
 }
 
 pub(crate) fn router(state: AdminState) -> Router {
+    let api = state.operator.clone().map_or_else(Router::new, api);
     Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .with_state(state)
+        .nest("/api/v1", api)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(map_response(never_cached))
-        .with_state(state)
 }
 
 async fn live() -> &'static str {
@@ -61,12 +67,18 @@ async fn ready(State(state): State<AdminState>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
+/// On a thread of its own: of a hundred thousand endpoints it takes a second, and whoever asks `/livez`
+/// meanwhile would take the process for dead.
 async fn metrics(State(state): State<AdminState>) -> Response {
-    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], state.metrics.render()).into_response()
+    match tokio::task::spawn_blocking(move || state.metrics.render()).await {
+        Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "not found; there are /livez, /readyz and /metrics\n").into_response()
+    (StatusCode::NOT_FOUND, "not found; there are /livez, /readyz, /metrics and /api/v1\n")
+        .into_response()
 }
 
 async fn method_not_allowed() -> Response {

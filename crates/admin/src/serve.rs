@@ -7,11 +7,12 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::guard::Peer;
 use crate::routes::{AdminState, router};
 
 /// Connections at once; more wait in the kernel's queue.
@@ -55,11 +57,12 @@ pub async fn serve(
             // The semaphore is never closed.
             Ok(place) = Arc::clone(&places).acquire_owned() => place,
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = &mut shutdown => break,
             accepted = accept(&listener) => accepted,
         };
-        let connection = converse(stream, router.clone());
+        let peer = Peer { from: peer, to: stream.local_addr().ok() };
+        let connection = converse(stream, router.clone().layer(Extension(peer)));
         connections.spawn(async move {
             connection.await;
             drop(place);
@@ -73,10 +76,10 @@ pub async fn serve(
     Ok(())
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 log::warn!("admin listener: {error}");
                 sleep(ACCEPT_PAUSE).await;

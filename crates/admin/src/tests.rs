@@ -39,7 +39,8 @@ impl Admin {
         let reasons = Arc::new(Reasons::default());
         let vocabulary = Vocabulary { outcomes: &[], statuses: &[], decisions: &[], reasons: &[] };
         let metrics = Arc::new(Metrics::new(vocabulary, "1.2.3", SystemTime::now()));
-        let state = AdminState { metrics, readiness: Arc::<Reasons>::clone(&reasons) };
+        let readiness = Arc::<Reasons>::clone(&reasons);
+        let state = AdminState { metrics, readiness, operator: None };
         let (shutdown, ended) = oneshot::channel();
         let server = tokio::spawn(serve(listener, state, async {
             // A test that is over shuts down, too.
@@ -184,11 +185,28 @@ async fn a_probe_returns_status_and_body() {
     assert_eq!(refused.kind(), ErrorKind::InvalidInput);
 }
 
+#[tokio::test]
+async fn an_answer_is_fetched_whole() {
+    let admin = Admin::start().await;
+    let address = admin.address;
+    let ask = |path: &'static str, limit| {
+        tokio::task::spawn_blocking(move || fetch(address, path, limit, PATIENCE))
+    };
+    let answer = ask("/metrics", 1 << 20).await.unwrap().unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.ends_with(b"# EOF\n"));
+    assert_eq!(ask("/api/v1/config", 1 << 20).await.unwrap().unwrap().status, 404);
+    let refused = ask("/metrics", 10).await.unwrap().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
+}
+
 #[test]
 fn a_probe_of_a_silent_server_ends_in_time() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let error = probe(address, "/livez", Duration::from_millis(50)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let error = fetch(address, "/livez", 10, Duration::from_millis(50)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
 }
 
