@@ -8,6 +8,7 @@ mod app;
 mod cli;
 mod demo;
 mod logging;
+mod reload;
 mod signals;
 
 use cli::{Cli, Command};
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => cli::run::run(&run),
         Command::Check(check) => cli::check::run(&check),
+        Command::Diff(diff) => cli::diff::run(&diff),
+        Command::Schema(schema) => cli::schema::run(&schema),
         Command::Health(health) => cli::health::run(&health),
         Command::Demo(demo) => cli::demo::run(&demo),
     }

@@ -3,7 +3,8 @@
 //! On SIGTERM: readiness turns 503 and everything else goes on for `drain.delay`, until whoever sends
 //! traffic has noticed; then the listeners close, and what is in flight ends, at most
 //! `drain.timeout`; the process exits as soon as nothing is left. A second signal, or SIGINT, ends it
-//! at once. Pingora alone would close the listeners first and then sleep its whole grace period.
+//! at once. Pingora alone would close the listeners first and then sleep its whole grace period. SIGHUP
+//! reloads the configuration.
 
 use std::io;
 use std::sync::Arc;
@@ -17,10 +18,12 @@ use switchback_runtime::Gateway;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// Watches for the signals that end the gateway.
+use crate::reload::HangUps;
+
+/// Watches for the signals that end the gateway, and for SIGHUP.
 pub(crate) struct Signals {
     gateway: Arc<Gateway>,
-    drain: DrainPlan,
+    hang_ups: Option<HangUps>,
     watched: Mutex<Option<Watched>>,
 }
 
@@ -29,14 +32,9 @@ pub(crate) struct Signals {
 const SETTLE: Duration = Duration::from_millis(100);
 
 impl Signals {
-    /// Watches from now on: Pingora asks only when its services are up, and until then a SIGTERM would
-    /// end the process without a drain.
-    ///
-    /// # Errors
-    ///
-    /// If the system lets no signal be watched.
-    pub(crate) fn new(gateway: Arc<Gateway>, drain: DrainPlan) -> io::Result<Self> {
-        Ok(Self { gateway, drain, watched: Mutex::new(Some(Watched::start()?)) })
+    /// What these signals mean for this gateway.
+    pub(crate) fn new(watched: Watched, gateway: Arc<Gateway>, hang_ups: Option<HangUps>) -> Self {
+        Self { gateway, hang_ups, watched: Mutex::new(Some(watched)) }
     }
 }
 
@@ -54,12 +52,11 @@ impl ShutdownSignalWatch for Signals {
                     return ShutdownSignal::FastShutdown;
                 }
                 Kind::Terminate(name) => break name,
-                Kind::HangUp => {
-                    log::warn!("SIGHUP: a changed configuration needs a restart in this release");
-                }
+                // Where nobody listens there is nothing to read again.
+                Kind::HangUp => drop(self.hang_ups.as_ref().map(|told| told.send(()))),
             }
         };
-        let DrainPlan { delay, timeout } = self.drain;
+        let DrainPlan { delay, timeout } = self.gateway.current().plan.drain;
         log::info!("{name}: not ready any more; listeners close in {delay:?}");
         self.gateway.drain.leave();
         tokio::select! {
@@ -77,7 +74,7 @@ impl ShutdownSignalWatch for Signals {
 }
 
 /// The signals that concern us; from its start on none of them ends the process by itself.
-struct Watched(UnboundedReceiver<Kind>);
+pub(crate) struct Watched(UnboundedReceiver<Kind>);
 
 enum Kind {
     Interrupt,
@@ -87,8 +84,14 @@ enum Kind {
 }
 
 impl Watched {
-    /// Registers on a thread of its own, because no runtime is there yet, and returns when that is done.
-    fn start() -> io::Result<Self> {
+    /// Watches from now on, for whoever asks later: Pingora asks only when its services are up, and until
+    /// then a SIGTERM would end the process without a drain, and a SIGHUP end it at all. Registers on a
+    /// thread of its own, because no runtime is there yet, and returns when that is done.
+    ///
+    /// # Errors
+    ///
+    /// If the system lets no signal be watched.
+    pub(crate) fn start() -> io::Result<Self> {
         let (kinds, watched) = unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let guard = runtime.enter();

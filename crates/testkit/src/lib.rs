@@ -29,6 +29,7 @@ mod client;
 mod gateway;
 mod h2;
 mod load;
+mod scale;
 mod wait;
 mod wire;
 
@@ -47,4 +48,5 @@ pub use h2::{H2Backend, H2Behavior};
 pub use load::report::{Report, Sample, Tally};
 pub use load::{Load, Running};
 pub use rustix::process::Signal;
+pub use scale::Scale;
 pub use wait::{eventually, until};

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
-use switchback_admin::{AdminState, Readiness};
+use switchback_admin::{AdminState, Operator, Readiness};
 use switchback_runtime::Gateway;
 
 pub(crate) struct Admin {
     gateway: Arc<Gateway>,
     listener: TcpListener,
+    operator: Option<Arc<dyn Operator>>,
 }
 
 struct Ready(Arc<Gateway>);
@@ -23,8 +24,12 @@ impl Readiness for Ready {
 }
 
 impl Admin {
-    pub(crate) fn new(gateway: Arc<Gateway>, listener: TcpListener) -> Self {
-        Self { gateway, listener }
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        listener: TcpListener,
+        operator: Option<Arc<dyn Operator>>,
+    ) -> Self {
+        Self { gateway, listener, operator }
     }
 
     fn listener(&self) -> std::io::Result<tokio::net::TcpListener> {
@@ -42,6 +47,7 @@ impl BackgroundService for Admin {
         let state = AdminState {
             metrics: self.gateway.metrics.clone(),
             readiness: Arc::new(Ready(self.gateway.clone())),
+            operator: self.operator.clone(),
         };
         let result = match self.listener() {
             Ok(listener) => switchback_admin::serve(listener, state, std::future::pending()).await,

@@ -6,12 +6,15 @@ mod health;
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server, ShutdownSignalWatch};
 use pingora::services::background::background_service;
+use switchback_admin::Operator;
+use switchback_config::Sources;
 use switchback_core::plan::{AccessLogPlan, Plan};
 use switchback_discovery::Fixed;
 use switchback_runtime::Gateway;
@@ -19,11 +22,26 @@ use switchback_telemetry::{AccessLog, Guard, Sink};
 
 pub(crate) use error::StartError;
 
+use crate::reload::{ByApi, HangUps, Reloader, Reloads};
+
 /// The gateway, ready to run.
 pub(crate) struct App {
     server: Server,
     gateway: Arc<Gateway>,
     access_log: Guard,
+    hang_ups: Option<HangUps>,
+}
+
+/// Where a configuration comes from, and can be read again.
+pub(crate) struct Origin {
+    /// The main file.
+    pub(crate) path: PathBuf,
+    /// The effective configuration, with its secrets blanked.
+    pub(crate) text: String,
+    /// What was read.
+    pub(crate) sources: Sources,
+    /// The warnings that were told.
+    pub(crate) warned: String,
 }
 
 /// How long the access log may take to be written out at the end.
@@ -37,12 +55,13 @@ const CUT_OFF: Duration = Duration::from_millis(500);
 const UPSTREAM_CONNECTIONS: usize = 16_384;
 
 impl App {
-    /// Opens what the plan names and builds the services.
+    /// Opens what the plan names and builds the services. A configuration that has an origin is read
+    /// again when it changes.
     ///
     /// # Errors
     ///
     /// If an address cannot be bound or the access log not be opened.
-    pub(crate) fn new(mut plan: Plan) -> Result<Self, StartError> {
+    pub(crate) fn new(mut plan: Plan, origin: Option<Origin>) -> Result<Self, StartError> {
         for listener in &plan.listeners {
             // Pingora panics where it cannot bind. It binds anew, so this only asks.
             bind("listener", listener.address).map(drop)?;
@@ -62,16 +81,29 @@ impl App {
         let conf = server.configuration.clone();
         server.add_service(switchback_proxy::service(&gateway, &listeners, &conf));
         server.add_service(background_service("health", health::Probes::new(gateway.clone())));
-        let admin = admin::Admin::new(gateway.clone(), admin);
+        let (mut operator, mut hang_ups) = (None, None);
+        if let Some(origin) = origin {
+            let reloader = Arc::new(Reloader::new(gateway.clone(), origin));
+            let (reloads, told) = Reloads::new(reloader.clone());
+            server.add_service(background_service("reload", reloads));
+            operator = Some(Arc::new(ByApi(reloader)) as Arc<dyn Operator>);
+            hang_ups = Some(told);
+        }
+        let admin = admin::Admin::new(gateway.clone(), admin, operator);
         server.add_service(background_service("admin", admin));
         let addresses: Vec<_> = listeners.iter().map(|at| at.address.to_string()).collect();
         log::info!("listening on {}, {threads} threads", addresses.join(", "));
-        Ok(Self { server, gateway, access_log: guard })
+        Ok(Self { server, gateway, access_log: guard, hang_ups })
     }
 
     /// What the services share.
     pub(crate) fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Where SIGHUP is to be told; `None`: there is nothing to read again.
+    pub(crate) fn hang_ups(&self) -> Option<HangUps> {
+        self.hang_ups.clone()
     }
 
     /// Runs until the watch says so. The access log is written out when this returns.
@@ -104,7 +136,7 @@ fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartErr
 }
 
 /// Asks each pool's source for its endpoints.
-fn discover(plan: &mut Plan) -> Result<(), StartError> {
+pub(crate) fn discover(plan: &mut Plan) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|source| StartError::Runtime { source })?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use switchback_config::ProcessEnvironment;
 
-use super::Config;
+use super::{Config, reachable};
 
 /// Asks a running gateway whether it is ready.
 #[derive(Args, Debug)]
@@ -33,23 +33,17 @@ pub(crate) fn run(health: &Health) -> ExitCode {
 }
 
 fn ask(health: &Health) -> Result<(u16, String), String> {
-    let mut address = match health.admin {
+    let address = match health.admin {
         Some(address) => address,
         None => {
             switchback_config::load(&health.config.config, &ProcessEnvironment)
-                .map_err(|diagnostics| diagnostics.to_string())?
+                .map_err(|refused| refused.to_string())?
                 .plan
                 .admin
                 .address
         }
     };
-    if address.ip().is_unspecified() {
-        // Bound to every address, and so to loopback; `0.0.0.0` is none to connect to.
-        address.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
+    let address = reachable(address);
     switchback_admin::probe(address, "/readyz", LIMIT)
         .map_err(|error| format!("{address}: {error}"))
 }

@@ -2,9 +2,12 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod health;
 pub(crate) mod run;
+pub(crate) mod schema;
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -22,8 +25,13 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the gateway until SIGTERM (drains first) or SIGINT (at once)
     Run(run::Run),
-    /// Check the configuration: every problem at once; exit status 1 if there is an error
+    /// Check the configuration: every problem at once, and with --probe every endpoint; exit status 1 if
+    /// there is an error
     Check(check::Check),
+    /// Show what a reload would change in the running gateway; exit status 1 if anything
+    Diff(diff::Diff),
+    /// Print the JSON Schema of the main file or of a pool's, for editors
+    Schema(schema::Schema),
     /// Ask a running gateway whether it is ready; exit status 1 if not (a container's health check)
     Health(health::Health),
     /// Show the gateway at work: backends that fail in turn, a load, and what clients see of it
@@ -42,4 +50,16 @@ pub(crate) struct Config {
         default_value = "/etc/switchback/switchback.yaml"
     )]
     pub(crate) config: PathBuf,
+}
+
+/// Where to connect to a listener with this address: bound to every address, it is on loopback;
+/// `0.0.0.0` is none to connect to.
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }

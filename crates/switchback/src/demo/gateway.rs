@@ -12,9 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use switchback_core::plan::{
-    AccessLogPlan, Action, AdminPlan, DrainPlan, EjectionPlan, EndpointPlan, HealthPlan,
-    ListenerPlan, Plan, PoolPlan, ProbePlan, RetryPolicy, RoutePlan, StatusSet, Target, Timeouts,
-    Weight,
+    Action, AdminPlan, EjectionPlan, EndpointPlan, HealthPlan, ListenerPlan, Plan, PoolPlan,
+    ProbePlan, RetryPolicy, RoutePlan, StatusSet, Target, Timeouts, Weight,
 };
 use switchback_core::route::{HostPattern, PathPattern};
 use switchback_core::{PoolIndex, Status};
@@ -123,7 +122,7 @@ fn build(options: &Options, endpoints: &[SocketAddr]) -> Result<(App, SocketAddr
     loop {
         tries += 1;
         let [listener, admin] = free_ports().map_err(DemoError::Ports)?;
-        match App::new(plan(options, endpoints, listener, admin)) {
+        match App::new(plan(options, endpoints, listener, admin), None) {
             Ok(app) => return Ok((app, listener)),
             Err(StartError::Bind { .. }) if tries < TRIES => {}
             Err(error) => return Err(DemoError::Gateway(error)),
@@ -166,26 +165,22 @@ fn plan(
         request_timeout: timeouts.request,
         retry: RetryPolicy { enabled: options.retry, ..RetryPolicy::default() },
     };
+    let pool = PoolPlan {
+        health: health(options),
+        ejection: EjectionPlan { enabled: options.health, ..EjectionPlan::default() },
+        timeouts,
+        ..PoolPlan::of(POOL, endpoints.iter().copied().map(EndpointPlan::at).collect())
+    };
     Plan {
-        listeners: vec![ListenerPlan { address: listener }],
+        listeners: vec![ListenerPlan::plain(listener)],
         admin: AdminPlan { address: admin },
-        trusted_proxies: Vec::new(),
-        access_log: AccessLogPlan::Off,
-        drain: DrainPlan::default(),
-        threads: None,
-        zone: None,
-        pools: vec![PoolPlan {
-            health: health(options),
-            ejection: EjectionPlan { enabled: options.health, ..EjectionPlan::default() },
-            timeouts,
-            ..PoolPlan::of(POOL, endpoints.iter().copied().map(EndpointPlan::at).collect())
-        }],
         routes: vec![RoutePlan {
             name: "*/".into(),
             host: HostPattern::Any,
             path: everything,
             action: Action::Forward(vec![target]),
         }],
+        ..Plan::of(vec![pool])
     }
 }
 
