@@ -127,3 +127,17 @@ fn what_is_printed_is_the_configuration_in_full() {
     assert_eq!(text(&output.stdout), "");
     assert!(text(&output.stderr).contains("error: the pool has no endpoints"));
 }
+
+#[test]
+fn editors_get_a_schema_for_each_file() {
+    let schema = |arguments: &[&str]| -> serde_json::Value {
+        let output = switchback(arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let (gateway, pool) = (schema(&["schema"]), schema(&["schema", "pool"]));
+    assert_eq!(gateway, schema(&["schema", "gateway"]));
+    assert_eq!(gateway["required"], serde_json::json!(["listeners", "pools", "routes"]));
+    assert_eq!(pool["required"], serde_json::json!(["endpoints"]));
+    assert_eq!(switchback(&["schema", "pools"]).status.code(), Some(2));
+}
