@@ -102,7 +102,10 @@ impl Reloader {
     ) -> Result<Reloaded, Refused> {
         let this = self.clone();
         let task = tokio::spawn(async move { this.reload_now(asked_by, force).await });
-        task.await.unwrap_or_else(|_| Err(Refusal::Bug.into()))
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Refusal::Bug.into()),
+        }
     }
 
     async fn reload_now(
