@@ -92,7 +92,9 @@ fn loaded(path: &Path) -> Loaded {
 }
 
 fn certificates(loaded: &Loaded) -> &[Arc<CertificatePlan>] {
-    let Some(TlsPlan { certificates }) = &loaded.plan.listeners[0].tls else { panic!("no TLS") };
+    let Some(TlsPlan { certificates, .. }) = &loaded.plan.listeners[0].tls else {
+        panic!("no TLS")
+    };
     certificates
 }
 

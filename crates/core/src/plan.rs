@@ -12,6 +12,7 @@
 mod balance;
 mod behind;
 mod health;
+mod limits;
 mod listener;
 mod pool;
 mod traffic;
@@ -29,8 +30,9 @@ use crate::route::{HostPattern, PathPattern};
 pub use balance::{Balance, HashKey, HashPlan, SameSite, Secure, SlowStart, StickyPlan};
 pub use behind::{Behind, Idle};
 pub use health::{HealthPlan, ProbePlan};
-pub use listener::{CertificatePlan, ListenerPlan, TlsPlan};
-pub use pool::{Admin, EndpointPlan, PoolPlan, Protocol, Timeouts, UpstreamTlsPlan};
+pub use limits::LimitsPlan;
+pub use listener::{CaPlan, CertificatePlan, ClientAuthPlan, ListenerPlan, TlsPlan};
+pub use pool::{Admin, EndpointPlan, PoolPlan, Protocol, ProxyProtocol, Timeouts, UpstreamTlsPlan};
 pub use traffic::{EjectionPlan, QueuePlan, RetryBudget, RetryPolicy};
 pub use value::{Ratio, StatusSet, Weight};
 
@@ -45,8 +47,17 @@ pub struct Plan {
     pub behind: Behind,
     /// How long the connection of an idle client is kept. A second at least.
     pub client_keepalive: Duration,
-    /// Whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    /// Whose PROXY header, `X-Forwarded-*`, `Forwarded` and `X-Request-Id` are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Whether requests are sent on with `Forwarded` (RFC 7239), too.
+    pub forwarded: bool,
+    /// Whether header fields with an underscore in their name are sent on. Applications that read
+    /// CGI variables take them for those with a hyphen.
+    pub underscores: bool,
+    /// What a client may cost.
+    pub limits: LimitsPlan,
+    /// How long the gateway may wait to be ready for the first round of probes.
+    pub startup_timeout: Duration,
     /// Where the access log goes.
     pub access_log: AccessLogPlan,
     /// How the gateway leaves.
@@ -62,6 +73,9 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Two probes of the default interval, and the time that they may take.
+    pub const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
+
     /// These pools, with every default and nobody who comes to them: no listener, no route, no log.
     pub fn of(pools: Vec<PoolPlan>) -> Self {
         let behind = Behind::default();
@@ -71,6 +85,10 @@ impl Plan {
             behind,
             client_keepalive: behind.client_keepalive(),
             trusted_proxies: Vec::new(),
+            forwarded: false,
+            underscores: false,
+            limits: LimitsPlan::default(),
+            startup_timeout: Self::STARTUP_TIMEOUT,
             access_log: AccessLogPlan::Off,
             drain: DrainPlan::default(),
             threads: None,
@@ -135,6 +153,8 @@ pub struct RoutePlan {
     pub host: HostPattern,
     /// Which paths.
     pub path: PathPattern,
+    /// The most bytes of a request's body; `None`: no limit.
+    pub max_body: Option<u64>,
     /// What becomes of them.
     pub action: Action,
 }

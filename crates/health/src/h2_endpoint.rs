@@ -176,7 +176,12 @@ impl Endpoint {
 
 /// TLS of a pool that verifies nothing.
 pub(crate) fn tls(pool: &mut PoolPlan) {
-    pool.tls = Some(UpstreamTlsPlan { sni: "shop.internal".into(), verify: false });
+    pool.tls = Some(UpstreamTlsPlan {
+        sni: "shop.internal".into(),
+        verify: false,
+        ca: None,
+        certificate: None,
+    });
 }
 
 async fn say<S>(stream: &mut S, answer: &[u8], close: bool) -> std::io::Result<()>

@@ -104,7 +104,7 @@ mod tests {
 
     fn certificates(of: &[&[&str]]) -> (TlsPlan, Certificates) {
         let made = of.iter().map(|names| certificate(names, &rcgen::PKCS_ECDSA_P256_SHA256));
-        let plan = TlsPlan { certificates: made.collect() };
+        let plan = TlsPlan::of(made.collect());
         let certificates = Certificates::new(&plan);
         (plan, certificates)
     }
@@ -148,12 +148,10 @@ mod tests {
     #[test]
     fn of_two_kinds_of_keys_a_client_sees_the_one_that_it_can_verify() {
         let names = &["shop.example.com"][..];
-        let plan = TlsPlan {
-            certificates: vec![
-                certificate(names, &rcgen::PKCS_ED25519),
-                certificate(names, &rcgen::PKCS_ECDSA_P256_SHA256),
-            ],
-        };
+        let plan = TlsPlan::of(vec![
+            certificate(names, &rcgen::PKCS_ED25519),
+            certificate(names, &rcgen::PKCS_ECDSA_P256_SHA256),
+        ]);
         let made = (plan.clone(), Certificates::new(&plan));
         for name in [Some("shop.example.com"), None] {
             assert_eq!(seen(&made, name, ED25519), 0);
@@ -167,7 +165,7 @@ mod tests {
     fn what_cannot_be_used_is_left_out() {
         let good = certificate(&["a.example"], &rcgen::PKCS_ED25519);
         let bad = CertificatePlan { private_key: vec![1, 2, 3], ..(*good).clone() };
-        let plan = TlsPlan { certificates: vec![Arc::new(bad)] };
+        let plan = TlsPlan::of(vec![Arc::new(bad)]);
         assert!(Certificates::new(&plan).choose(Some("a.example"), ED25519).is_none());
     }
 }

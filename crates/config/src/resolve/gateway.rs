@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use switchback_core::plan::{AccessLogPlan, AdminPlan, ListenerPlan, Plan};
+use switchback_core::plan::{AccessLogPlan, AdminPlan, LimitsPlan, ListenerPlan, Plan};
 
 use super::front::{Front, front};
 use super::listener::{collide, listener_address, listeners};
@@ -71,6 +71,10 @@ pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Con
         behind,
         client_keepalive,
         trusted_proxies,
+        forwarded: false,
+        underscores: false,
+        limits: LimitsPlan::default(),
+        startup_timeout: Plan::STARTUP_TIMEOUT,
         access_log: access_log(file, context),
         drain,
         threads: file

@@ -62,7 +62,7 @@ pub(super) fn listeners(
             reporter.error(address.span, problem);
             continue;
         }
-        let plan = ListenerPlan { address: address.value, tls };
+        let plan = ListenerPlan { tls, ..ListenerPlan::plain(address.value) };
         listeners.push(Given { value: plan, span: address.span });
     }
     listeners

@@ -63,6 +63,8 @@ pub(crate) fn pool(
                 .or(Protocol::default()),
             tls: tls(&pool.tls, host.as_ref(), reporter),
             host,
+            proxy_protocol: None,
+            required: false,
         },
         retry,
         places: Places {
@@ -90,6 +92,8 @@ fn tls(
     Some(UpstreamTlsPlan {
         sni: host(&tls.sni, "sni", reporter).or_else(|| host_of_pool.cloned()).unwrap_or_default(),
         verify: tls.verify.clone().or(true),
+        ca: None,
+        certificate: None,
     })
 }
 

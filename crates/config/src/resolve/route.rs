@@ -51,7 +51,7 @@ impl Routes<'_> {
             }
             first.insert(name.clone(), route.span);
             if let Some(action) = action {
-                let plan = RoutePlan { name, host, path, action };
+                let plan = RoutePlan { name, host, path, max_body: None, action };
                 plans.push((plan, route.span));
             }
         }

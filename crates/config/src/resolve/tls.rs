@@ -56,7 +56,7 @@ pub(super) fn tls(field: &Field<schema::ListenerTls>, context: &Context<'_>) -> 
         refuse_twins(&pairs, reporter);
         warn_of_nameless(&pairs, reporter);
     }
-    Some(TlsPlan { certificates: pairs.into_iter().map(|pair| Arc::new(pair.plan)).collect() })
+    Some(TlsPlan::of(pairs.into_iter().map(|pair| Arc::new(pair.plan)).collect()))
 }
 
 /// Reads a certificate and its key; `None`: what is wrong has been reported.

@@ -16,12 +16,20 @@ pub struct ListenerPlan {
     pub address: SocketAddr,
     /// TLS towards clients; `None`: plain TCP.
     pub tls: Option<TlsPlan>,
+    /// Whether clients may speak HTTP/2: by ALPN over TLS, with prior knowledge on plain TCP.
+    pub http2: bool,
+    /// Whether each connection begins with a PROXY header, version 1 or 2. It is believed from
+    /// trusted proxies; whoever else connects is refused.
+    pub proxy_protocol: bool,
+    /// The path that answers whether the gateway is ready, for whoever probes here; `None`: no path
+    /// does.
+    pub readiness: Option<Arc<str>>,
 }
 
 impl ListenerPlan {
     /// A listener without TLS.
     pub fn plain(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+        Self { address, tls: None, http2: true, proxy_protocol: false, readiness: None }
     }
 }
 
@@ -31,6 +39,42 @@ pub struct TlsPlan {
     /// In the order of the file, not empty. The first is for clients that name no host, or one that
     /// no certificate has. Two with the same name have keys of different kinds.
     pub certificates: Vec<Arc<CertificatePlan>>,
+    /// Whether TLS 1.2 is spoken, besides 1.3.
+    pub tls12: bool,
+    /// By what clients prove who they are; `None`: they are not asked.
+    pub client_auth: Option<ClientAuthPlan>,
+}
+
+/// Certificates that clients show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuthPlan {
+    /// The CAs that a client's certificate must lead to.
+    pub ca: Arc<CaPlan>,
+    /// Whether a client without a certificate is refused.
+    pub required: bool,
+}
+
+/// CAs, from a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CaPlan {
+    /// The file.
+    pub file: PathBuf,
+    /// Its certificates in DER (X.509), at least one, all of which can be used.
+    pub roots: Vec<Vec<u8>>,
+}
+
+impl fmt::Debug for CaPlan {
+    /// Without the certificates, which nobody can read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CaPlan").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl TlsPlan {
+    /// These certificates, with every default.
+    pub fn of(certificates: Vec<Arc<CertificatePlan>>) -> Self {
+        Self { certificates, tls12: true, client_auth: None }
+    }
 }
 
 /// A certificate with its key, which fit each other.
@@ -76,7 +120,7 @@ mod tests {
             names: vec!["shop.example.com".into()],
             not_after: SystemTime::UNIX_EPOCH,
         };
-        let shown = format!("{:?}", TlsPlan { certificates: vec![Arc::new(certificate)] });
+        let shown = format!("{:?}", TlsPlan::of(vec![Arc::new(certificate)]));
         assert!(shown.contains("shop.example.com"), "{shown}");
         assert!(!shown.contains("201") && !shown.contains("202"), "{shown}");
     }

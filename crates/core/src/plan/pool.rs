@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Balance, EjectionPlan, HashPlan, HealthPlan, QueuePlan, RetryBudget, SlowStart, StickyPlan,
-    Weight,
+    Balance, CaPlan, CertificatePlan, EjectionPlan, HashPlan, HealthPlan, QueuePlan, RetryBudget,
+    SlowStart, StickyPlan, Weight,
 };
 
 /// A pool: endpoints that answer alike, and how to treat them.
@@ -41,6 +41,10 @@ pub struct PoolPlan {
     pub tls: Option<UpstreamTlsPlan>,
     /// The Host of probes, and the SNI where TLS names none; `None`: the endpoint's address.
     pub host: Option<Arc<str>>,
+    /// The PROXY header that each connection to an endpoint begins with; `None`: none.
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// Whether the gateway is ready only while the pool can serve.
+    pub required: bool,
 }
 
 impl PoolPlan {
@@ -61,6 +65,8 @@ impl PoolPlan {
             protocol: Protocol::default(),
             tls: None,
             host: None,
+            proxy_protocol: None,
+            required: false,
         }
     }
 
@@ -143,6 +149,15 @@ impl Protocol {
     pub const STREAMS: u32 = 100;
 }
 
+/// A version of the PROXY protocol (HAProxy's `proxy-protocol.txt`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}
+
 /// TLS towards the endpoints of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamTlsPlan {
@@ -151,6 +166,10 @@ pub struct UpstreamTlsPlan {
     pub sni: Arc<str>,
     /// Whether chain and name of the certificate are verified.
     pub verify: bool,
+    /// The CAs that an endpoint's certificate must lead to; `None`: the system's.
+    pub ca: Option<Arc<CaPlan>>,
+    /// The certificate by which the gateway proves who it is; `None`: it has none.
+    pub certificate: Option<Arc<CertificatePlan>>,
 }
 
 /// Time limits towards the endpoints of a pool.

@@ -178,6 +178,7 @@ fn plan(
             name: "*/".into(),
             host: HostPattern::Any,
             path: everything,
+            max_body: None,
             action: Action::Forward(vec![target]),
         }],
         ..Plan::of(vec![pool])
