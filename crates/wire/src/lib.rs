@@ -5,6 +5,16 @@
 //! a fuzz target in `tests/fuzz`). Whatever can be read in two ways is refused, nothing is repaired:
 //! an endpoint behind the gateway might read it the other way (request smuggling).
 
+mod body;
+pub mod forwarded;
+mod head;
+mod host;
+pub mod proxy_protocol;
 mod refusal;
+mod target;
 
-pub use refusal::Refusal;
+pub use body::Body;
+pub use head::{Framing, Head, HeadLimits, HeadReader, Version, is_token};
+pub use host::is_host;
+pub use refusal::{REFUSALS, Refusal};
+pub use target::{is_method, is_target};

@@ -19,3 +19,35 @@ impl Refusal {
         Self { status: 400, code, details }
     }
 }
+
+/// Every [`Refusal::code`] that there is: those of this crate, and those of whoever reads connections.
+pub const REFUSALS: &[&str] = &[
+    "ambiguous_framing",
+    "body_timeout",
+    "body_too_large",
+    "chunk_extensions",
+    "connect_not_allowed",
+    "folded_field",
+    "header_timeout",
+    "header_too_large",
+    "host_disagrees",
+    "invalid_chunk",
+    "invalid_connection",
+    "invalid_content_length",
+    "invalid_field_name",
+    "invalid_field_value",
+    "invalid_host",
+    "invalid_method",
+    "invalid_target",
+    "invalid_trailer",
+    "invalid_transfer_encoding",
+    "malformed_http2",
+    "malformed_request_line",
+    "missing_host",
+    "repeated_host",
+    "target_too_long",
+    "too_many_fields",
+    "trace_not_allowed",
+    "unknown_transfer_coding",
+    "version_not_supported",
+];
