@@ -43,11 +43,14 @@ fn accepted() -> Vec<PathBuf> {
     mains
 }
 
+/// A file that names the certificates which the corpus shares: they lie beside its folder.
+fn with_certificates(text: &str) -> String {
+    text.replace("../../certs/", &root().join("tests/certs/").to_string_lossy())
+}
+
 /// The main file with the test's addresses, and without a delay before it ends.
 fn main_file(text: &str) -> String {
-    // The certificates that the corpus shares lie beside its folder.
-    let certificates = root().join("tests/certs/").to_string_lossy().into_owned();
-    let text = text.replace("../../certs/", &certificates);
+    let text = with_certificates(text);
     let mut main: Mapping = serde_yaml::from_str(&text).expect("YAML that was accepted");
     let addresses = ["$LISTEN", "$SPARE"].map(Value::from);
     let listeners = main.get_mut("listeners").and_then(Value::as_sequence_mut).expect("a list");
@@ -76,6 +79,7 @@ fn pools(folder: &Path) -> BTreeMap<String, String> {
                 folders.push(path);
             } else if name.contains('/') && path.is_file() {
                 let text = std::fs::read_to_string(&path).expect("a text");
+                let text = with_certificates(&text);
                 files.insert(name, text.replace(" 10.", " 127.").replace("[10.", "[127."));
             }
         }

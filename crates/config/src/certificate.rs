@@ -9,6 +9,8 @@
 //!
 //! No message repeats what a file holds: it may be a key.
 
+mod authority;
+
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +22,8 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::time::ASN1Time;
 
+pub(crate) use authority::{Authorities, authorities, called};
+
 use crate::diagnostic::Problem;
 
 static RING: LazyLock<CryptoProvider> = LazyLock::new(ring::default_provider);
@@ -27,7 +31,7 @@ static RING: LazyLock<CryptoProvider> = LazyLock::new(ring::default_provider);
 /// What a certificate's file holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
-    /// In DER, the server's own first.
+    /// In DER, the certificate itself first.
     pub(crate) der: Vec<Vec<u8>>,
     /// DNS names in lower case.
     pub(crate) names: Vec<Arc<str>>,
@@ -64,7 +68,7 @@ impl std::fmt::Display for Date {
 
 /// Reads the certificates of the file that is called `name`.
 pub(crate) fn chain(bytes: &[u8], name: &str) -> Result<Chain, Problem> {
-    let help = "`cert` is a PEM file with the server's certificate, then those that lead to its CA";
+    let help = "`cert` is a PEM file with the certificate itself, then those that lead to its CA";
     let sections = sections(bytes, name, help)?;
     let certificates = sections.iter().filter(|(kind, _)| *kind == SectionKind::Certificate);
     let der: Vec<_> = certificates.map(|(_, der)| der.clone()).collect();
@@ -153,7 +157,7 @@ pub(crate) fn fit(
             let other = chain.der.iter().skip(1).any(|der| fits(der).is_ok());
             Err(Misfit::Key(match other {
                 true => Problem::new(message, "it is that of a later certificate of the file")
-                    .help(format!("put the server's own certificate first in {cert_name}")),
+                    .help(format!("put the certificate itself first in {cert_name}")),
                 false => Problem::new(message, "it belongs to another one").help(
                     "`openssl x509 -noout -pubkey -in CERT` and `openssl pkey -pubout -in KEY` print the same for a pair",
                 ),

@@ -85,19 +85,27 @@ fn compare(running: &Stream<'_>, next: &Stream<'_>) -> Result<Changes, NotEffect
     Ok(Changes::new(list))
 }
 
+/// Keys of a listener that the next connection goes by.
+const APPLIED: &[&str] = &[
+    "listeners.http2",
+    "listeners.proxy_protocol",
+    "listeners.readiness",
+    "listeners.tls.certificates",
+    "listeners.tls.client_certificates",
+    "listeners.tls.min_version",
+];
+
 /// Whether a change of this key of the main file, or of one below it, is in force only after a restart,
 /// so that a reload with it is refused.
 ///
-/// Sockets and threads are made once, at the start, and Pingora is told then how long it may take to end.
-/// The certificates of a listener are not among them.
+/// Sockets and threads are made once, at the start. What a listener does with its connections is not among
+/// them, but for whether it has TLS at all.
 fn needs_restart(key: &str) -> bool {
     let is_below = |above: &str| {
         key.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    if is_below("listeners.tls.certificates") {
+    if APPLIED.iter().any(|key| is_below(key)) {
         return false;
     }
-    ["listeners", "admin.address", "threads", "access_log", "drain.timeout"]
-        .into_iter()
-        .any(is_below)
+    ["listeners", "admin.address", "threads", "access_log"].into_iter().any(is_below)
 }

@@ -7,8 +7,8 @@
 //! Printed from the plan, not from the files: a value that went astray between the two is
 //! seen. Variables are expanded, wildcards of `pools` are the files that they found, shorthands are
 //! written out. What has no value stays away: `threads` (one for each CPU), `zone`, `tls`, `host` and
-//! `sticky` of a pool, limits, a probe's `port`; and `hash`, where the algorithm does not hash. A
-//! pool's `max_requests` and `max_connections` stand at its endpoints, where they take effect. Away
+//! `sticky` of a pool, limits without a figure, a probe's `port`; and `hash`, where the algorithm does not
+//! hash. A pool's `max_requests` and `max_connections` stand at its endpoints, where they take effect. Away
 //! stays a `request` or a key of `retry`, too, of a route whose `split` goes to pools that disagree on
 //! it: each share has its own pool's.
 //!
@@ -17,8 +17,10 @@
 //! in a regular expression or in the path of the access log, at which YAML 1.1 breaks lines and YAML
 //! 1.2 does not.
 
+mod certificate;
 mod gateway;
 mod health;
+mod limits;
 mod pool;
 pub(crate) mod secret;
 mod traffic;
@@ -53,7 +55,7 @@ pub(crate) fn text(loaded: &Loaded, secrets: Secrets) -> String {
     let mut stream = document(main, &gateway::gateway(plan, pools, base, secrets), secrets);
     for ((path, pool), retry) in rest.iter().zip(&plan.pools).zip(&loaded.inherited) {
         stream.push_str("---\n");
-        stream.push_str(&document(path, &pool::pool(pool, retry), secrets));
+        stream.push_str(&document(path, &pool::pool(pool, retry, base, secrets), secrets));
     }
     stream
 }
@@ -91,6 +93,11 @@ fn value(text: &str) -> String {
         }
     }
     written
+}
+
+/// The word for a value, of the words that the file may have.
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+    words.iter().find(|(_, one)| *one == value).map_or("", |(word, _)| word)
 }
 
 /// A set of statuses as a list: `[502-504]`.

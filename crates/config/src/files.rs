@@ -28,7 +28,7 @@ pub(crate) fn read(
     sources: &mut Sources,
 ) -> Option<Source> {
     sources.note_file(path);
-    let bytes = match read_bytes(path) {
+    let bytes = match read_bytes(path, "check the path, and the folder it is relative to") {
         Ok(bytes) => bytes,
         Err(problem) => {
             report.unreadable(path, order, problem);
@@ -56,10 +56,11 @@ pub(crate) fn read(
     }
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
+/// `help` is for somebody whose path leads nowhere.
+fn read_bytes(path: &Path, help: &str) -> Result<Vec<u8>, Problem> {
     let name = path.to_string_lossy();
     let failed = |error: &io::Error| match error.kind() {
-        io::ErrorKind::NotFound => not_found(path),
+        io::ErrorKind::NotFound => not_found(path, help),
         io::ErrorKind::PermissionDenied => {
             Problem::new(format!("cannot read {name}: permission denied"), "")
                 .help("the user that runs this must be able to read it")
@@ -113,11 +114,12 @@ impl Attached {
         if !paths.iter().any(|known| known == path) {
             paths.push(path.to_owned());
         }
+        let help = "check the path; a relative one begins at the folder of the main file";
         if !self.is_on_disk {
-            return Err(not_found(path));
+            return Err(not_found(path, help));
         }
         self.sources.borrow_mut().note_file(path);
-        read_bytes(path)
+        read_bytes(path, help)
     }
 
     /// Those that were asked for, each once.
@@ -131,9 +133,9 @@ impl Attached {
     }
 }
 
-fn not_found(path: &Path) -> Problem {
+fn not_found(path: &Path, help: &str) -> Problem {
     let message = format!("cannot read {}: there is no such file", path.to_string_lossy());
-    Problem::new(message, "").help("check the path, and the folder it is relative to")
+    Problem::new(message, "").help(help)
 }
 
 /// The pools' files, as far as they could be found.

@@ -44,7 +44,7 @@ use decode::Field;
 use diagnostic::{Problem, Report, Reporter};
 use effective::Secrets;
 use files::{Attached, Found};
-use resolve::{Catalog, Context, Written};
+use resolve::{Catalog, Context, Outside, Written};
 use schema::Gateway;
 use source::Source;
 
@@ -58,8 +58,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// What will surprise in operation; often empty.
     pub warnings: Diagnostics,
-    /// Every file that was read: the main file, the pools in the order of the plan, certificates and
-    /// keys.
+    /// Every file that was read: the main file, the pools in the order of the plan, CAs, certificates
+    /// and keys.
     pub files: Vec<PathBuf>,
     /// What a reload watches; nothing where texts were read.
     pub sources: Sources,
@@ -110,7 +110,7 @@ pub(crate) struct PoolFile {
 
 /// Loads a main file and the pools that it names.
 ///
-/// Paths inside of it are relative to its folder, and diagnostics show them so joined.
+/// Paths in it, and in the pools' files, are relative to its folder, and diagnostics show them so joined.
 ///
 /// # Errors
 ///
@@ -221,12 +221,13 @@ fn plan(
     }
     let Found { pools, complete, place } = find(&gateway.value, &reporter, report);
     let zone = resolve::zone(&gateway.value, &reporter);
+    let outside = Outside::new(base, attached, environment.now());
     let resolved = pools.iter().enumerate().map(|(position, file)| {
         let empty = Source::new(file.path.clone(), "");
         let reporter = report.of(file.source.as_ref().unwrap_or(&empty), position + 1);
         let node = file.source.as_ref().and_then(|_| document::read(&reporter, environment));
         let schema = node.map_or(Field::Bad, |node| decode::document(&node, &reporter));
-        resolve::pool(file.name.clone(), &schema, &zone, &reporter)
+        resolve::pool(file.name.clone(), &schema, &zone, &outside, &reporter)
     });
     let resolved: Vec<_> = resolved.collect();
     let places: Vec<_> = resolved.iter().map(|pool| pool.places.clone()).collect();
@@ -235,8 +236,8 @@ fn plan(
         pools.iter().zip(0..).map(|(file, at)| (file.name.clone(), PoolIndex(at))).collect();
     let catalog =
         Catalog { positions, complete: complete && !gateway.value.pools.is_missing(), place };
-    let (files, now) = (attached, environment.now());
-    let context = Context { base, catalog: &catalog, zone: &zone, files, now, reporter: &reporter };
+    let context =
+        Context { outside: &outside, catalog: &catalog, zone: &zone, reporter: &reporter };
     let plan = resolve::plan(&gateway, resolved, &context);
     if report.errors() == 0 {
         // Without an error, every file has a text.

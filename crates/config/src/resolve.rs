@@ -5,11 +5,15 @@
 //! [`crate::load`] decides, by the count of errors.
 
 mod balance;
+mod dates;
 mod ejection;
 mod endpoint;
 mod front;
 mod gateway;
+mod limits;
 mod listener;
+mod outside;
+mod pair;
 mod policy;
 mod pool;
 mod probe;
@@ -29,10 +33,12 @@ use switchback_core::PoolIndex;
 use switchback_core::plan::{PoolPlan, RetryPolicy};
 
 pub(crate) use balance::ALGORITHMS;
-pub(crate) use gateway::{ACCESS_LOGS, Context, plan, zone};
-pub(crate) use pool::{PROTOCOLS, pool};
+pub(crate) use gateway::{ACCESS_LOGS, Context, UNDERSCORES, plan, zone};
+pub(crate) use outside::Outside;
+pub(crate) use pool::{PROTOCOLS, PROXY_PROTOCOLS, pool};
 pub(crate) use route::REDIRECTS;
 pub(crate) use sticky::{SAME_SITE, SECURE};
+pub(crate) use tls::TLS_VERSIONS;
 pub(crate) use together::{Written, warn};
 
 use crate::decode::Given;

@@ -18,6 +18,7 @@ mod health;
 mod inherited;
 mod json;
 pub(crate) mod kind;
+mod limits;
 mod listener;
 mod pool;
 #[cfg(test)]
@@ -30,7 +31,8 @@ pub use json::{File, json_schema};
 
 pub(crate) use gateway::{AccessLog, Drain, Gateway, PathMatch, Redirect, Route, Share};
 pub(crate) use health::{Health, HttpProbe};
-pub(crate) use listener::{Certificate, Listener, ListenerTls};
+pub(crate) use limits::Limits;
+pub(crate) use listener::{Certificate, ClientCertificates, Listener, ListenerTls};
 pub(crate) use pool::{Endpoint, Pool, Timeouts, Tls};
 pub(crate) use traffic::{Ejection, Hash, Retry, RetryBudget, SlowStart, Sticky};
 

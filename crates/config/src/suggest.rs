@@ -47,6 +47,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("locality", "zone"),
     ("location", "path"),
     ("max_conns", "max_connections"),
+    ("maxconn", "connections"),
     ("maxconn", "max_connections"),
     ("outlier_detection", "ejection"),
     ("p2c", "least_requests"),
@@ -74,6 +75,87 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("url", "path"),
     ("url", "to"),
     ("workers", "threads"),
+    ("http_2", "http2"),
+    ("h2", "http2"),
+    ("alpn", "http2"),
+    ("accept_proxy", "proxy_protocol"),
+    ("proxyprotocol", "proxy_protocol"),
+    ("send_proxy", "proxy_protocol"),
+    ("send_proxy_v2", "proxy_protocol"),
+    ("health_path", "readiness"),
+    ("ready", "readiness"),
+    ("client_auth", "client_certificates"),
+    ("clientauth", "client_certificates"),
+    ("client_ca", "client_certificates"),
+    ("mtls", "client_certificates"),
+    ("ssl_client_certificate", "client_certificates"),
+    ("ssl_client_certificate", "ca"),
+    ("ssl_verify_client", "client_certificates"),
+    ("ssl_verify_client", "required"),
+    ("verify", "client_certificates"),
+    ("verify", "required"),
+    ("minversion", "min_version"),
+    ("min_tls_version", "min_version"),
+    ("protocols", "min_version"),
+    ("ssl_min_ver", "min_version"),
+    ("ssl_protocols", "min_version"),
+    ("versions", "min_version"),
+    ("ca_certificate", "ca"),
+    ("ca_certificates", "ca"),
+    ("ca_file", "ca"),
+    ("cafile", "ca"),
+    ("proxy_ssl_trusted_certificate", "ca"),
+    ("rootcas", "ca"),
+    ("trusted_ca", "ca"),
+    ("client_certificate", "certificate"),
+    ("proxy_ssl_certificate", "certificate"),
+    ("proxy_ssl_certificate", "cert"),
+    ("proxy_ssl_certificate_key", "key"),
+    ("insecureskipverify", "verify"),
+    ("proxy_ssl_name", "sni"),
+    ("proxy_ssl_verify", "verify"),
+    ("server_name", "sni"),
+    ("ssl_verify", "verify"),
+    ("client_max_body_size", "max_body"),
+    ("body_limit", "max_body"),
+    ("limitrequestbody", "max_body"),
+    ("max_body_size", "max_body"),
+    ("max_request_bytes", "max_body"),
+    ("maxrequestbodybytes", "max_body"),
+    ("underscores_in_headers", "underscores"),
+    ("false", "drop"),
+    ("off", "drop"),
+    ("on", "keep"),
+    ("true", "keep"),
+    ("true", "v2"),
+    ("client_header_buffer_size", "header_size"),
+    ("large_client_header_buffers", "header_size"),
+    ("limitrequestfieldsize", "header_size"),
+    ("max_header_bytes", "header_size"),
+    ("max_header_size", "header_size"),
+    ("limitrequestfields", "header_fields"),
+    ("max_headers", "header_fields"),
+    ("max_headers_count", "header_fields"),
+    ("tune.http.maxhdr", "header_fields"),
+    ("limitrequestline", "target_size"),
+    ("max_uri_size", "target_size"),
+    ("client_header_timeout", "header_timeout"),
+    ("http_request", "header_timeout"),
+    ("read_header_timeout", "header_timeout"),
+    ("request_headers_timeout", "header_timeout"),
+    ("timeout http_request", "header_timeout"),
+    ("timeout_http_request", "header_timeout"),
+    ("ssl_handshake_timeout", "handshake_timeout"),
+    ("client_body_timeout", "body_timeout"),
+    ("timeout client", "body_timeout"),
+    ("keepalive_requests", "requests_per_connection"),
+    ("max_keep_alive_requests", "requests_per_connection"),
+    ("max_requests_per_connection", "requests_per_connection"),
+    ("limit_conn", "connections_per_client"),
+    ("max_connections", "connections"),
+    ("worker_connections", "connections"),
+    ("http2_max_concurrent_streams", "http2_streams"),
+    ("max_concurrent_streams", "http2_streams"),
 ];
 
 /// Where keys belong, for those that stand somewhere else.
@@ -121,11 +203,32 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("`hash` of a pool", &["bounded_load"]),
     ("`sticky` of a pool", &["cookie", "secret", "max_age", "secure", "same_site"]),
-    ("`tls` of a pool", &["sni", "verify"]),
-    ("`tls` of a listener", &["certificates"]),
+    ("`tls` of a pool", &["sni", "verify", "certificate"]),
+    ("`tls` of a listener", &["certificates", "min_version", "client_certificates"]),
+    ("`client_certificates` of a listener's `tls`, or to `tls` of a pool", &["ca"]),
+    ("an entry of `listeners`", &["http2", "readiness"]),
+    ("an entry of `listeners`, or to a pool's file", &["proxy_protocol"]),
+    (
+        "`limits`",
+        &[
+            "connections",
+            "connections_per_client",
+            "requests_per_connection",
+            "header_size",
+            "header_fields",
+            "target_size",
+            "header_timeout",
+            "handshake_timeout",
+            "body_timeout",
+            "body_rate",
+            "send_timeout",
+            "http2_streams",
+            "http2_resets",
+        ],
+    ),
     ("an entry of `certificates`", &["cert", "key"]),
     ("an entry of `endpoints`", &["weight", "tier", "disabled"]),
-    ("an entry of `routes`", &["split", "redirect", "pool", "retry", "timeouts"]),
+    ("an entry of `routes`", &["split", "redirect", "pool", "retry", "timeouts", "max_body"]),
     (
         "a pool's file",
         &[
@@ -142,6 +245,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "health",
             "ejection",
             "retry_budget",
+            "required",
             "tls",
         ],
     ),
@@ -153,6 +257,10 @@ const HOMES: &[(&str, &[&str])] = &[
             "behind",
             "client_keepalive",
             "trusted_proxies",
+            "forwarded",
+            "underscores",
+            "limits",
+            "startup_timeout",
             "access_log",
             "drain",
             "threads",
@@ -188,11 +296,29 @@ pub(crate) fn home(key: &str, place: &str) -> Option<String> {
         ("this file", "certificates" | "cert") => {
             Some("this belongs to `tls` of an entry of `listeners`".into())
         }
-        _ => {
-            let home = HOMES.iter().find(|(_, keys)| keys.contains(&key))?;
-            Some(format!("this belongs to {}", home.0))
-        }
+        _ => match home_of(key) {
+            Some(home) => Some(format!("this belongs to {home}")),
+            None => abroad(key),
+        },
     }
+}
+
+/// Where one of our keys belongs.
+fn home_of(key: &str) -> Option<&'static str> {
+    HOMES.iter().find(|(_, keys)| keys.contains(&key)).map(|(home, _)| *home)
+}
+
+/// What a word of another gateway is called here, and where it belongs.
+fn abroad(key: &str) -> Option<String> {
+    let word = plain(key);
+    let ours = ELSEWHERE.iter().filter(|(foreign, _)| *foreign == word);
+    let (ours, home) = ours.filter_map(|(_, ours)| Some((ours, home_of(ours)?))).next()?;
+    Some(format!("here this is `{ours}`, which belongs to {home}"))
+}
+
+/// A word as it is compared.
+fn plain(word: &str) -> String {
+    word.to_lowercase().replace('-', "_")
 }
 
 /// A word longer than this is no slip of the pen, and measuring it would take its length squared.
@@ -206,7 +332,7 @@ pub(crate) fn nearest<'a>(
     if word.len() > LONGEST {
         return None;
     }
-    let word = word.to_lowercase().replace('-', "_");
+    let word = plain(word);
     let allowed = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
@@ -215,8 +341,7 @@ pub(crate) fn nearest<'a>(
             if ELSEWHERE.contains(&(word.as_str(), candidate)) {
                 return (0, candidate);
             }
-            let plain = candidate.to_lowercase().replace('-', "_");
-            (strsim::damerau_levenshtein(&word, &plain), candidate)
+            (strsim::damerau_levenshtein(&word, &plain(candidate)), candidate)
         })
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
@@ -257,6 +382,48 @@ mod tests {
             ("colour", None),
         ] {
             assert_eq!(nearest(word, keys), meant, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_another_gateway_is_told_with_its_place_here() {
+        for (word, told) in [
+            (
+                "client_max_body_size",
+                "here this is `max_body`, which belongs to an entry of `routes`",
+            ),
+            (
+                "large_client_header_buffers",
+                "here this is `header_size`, which belongs to `limits`",
+            ),
+            (
+                "keepalive_requests",
+                "here this is `requests_per_connection`, which belongs to `limits`",
+            ),
+            ("limit_conn", "here this is `connections_per_client`, which belongs to `limits`"),
+            ("maxconn", "here this is `connections`, which belongs to `limits`"),
+            ("timeout http-request", "here this is `header_timeout`, which belongs to `limits`"),
+            ("ssl_protocols", "here this is `min_version`, which belongs to `tls` of a listener"),
+            (
+                "underscores_in_headers",
+                "here this is `underscores`, which belongs to the main file",
+            ),
+            ("header_size", "this belongs to `limits`"),
+        ] {
+            assert_eq!(home(word, "this file").as_deref(), Some(told), "{word}");
+        }
+        assert_eq!(home("colour", "this file"), None);
+    }
+
+    #[test]
+    fn what_words_of_others_mean_is_a_word_of_ours() {
+        let schema = [crate::File::Gateway, crate::File::Pool].map(crate::json_schema).concat();
+        for (foreign, ours) in ELSEWHERE {
+            assert!(schema.contains(&format!("\"{ours}\"")), "{foreign}: {ours}");
+            assert_eq!(*foreign, plain(foreign));
+        }
+        for key in HOMES.iter().flat_map(|(_, keys)| keys.iter()) {
+            assert!(schema.contains(&format!("\"{key}\":")), "{key}");
         }
     }
 }

@@ -8,5 +8,6 @@ pub(crate) mod duration;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod percent;
+pub(crate) mod size;
 pub(crate) mod status;
 pub(crate) mod token;

@@ -13,6 +13,8 @@ const MAINS: &[&str] = &[
     include_str!("../../../tests/config_corpus/shadowed_route/switchback.yaml"),
     include_str!("../../../tests/config_corpus/probe_path_is_a_redirect/switchback.yaml"),
     include_str!("../../../tests/config_corpus/redirect_without_end/switchback.yaml"),
+    include_str!("../../../tests/config_corpus/behind_nlb_proxied/switchback.yaml"),
+    include_str!("../../../tests/config_corpus/client_limits/switchback.yaml"),
 ];
 const POOLS: &[&str] = &[
     include_str!("../../../conf/pools/web.yaml"),
@@ -20,6 +22,8 @@ const POOLS: &[&str] = &[
     include_str!("../../../tests/config_corpus/limits_beyond_every_route/pools/web.yaml"),
     include_str!("../../../tests/config_corpus/all_drained/pools/web.yaml"),
     include_str!("../../../tests/config_corpus/ejection_time_above_max/pools/web.yaml"),
+    include_str!("../../../tests/config_corpus/behind_nlb_proxied/pools/web.yaml"),
+    include_str!("../../../tests/config_corpus/endpoint_tls/pools/web.yaml"),
 ];
 const FILES: [&str; 4] = [
     "conf/switchback.yaml",

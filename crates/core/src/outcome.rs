@@ -19,6 +19,8 @@ pub enum Outcome {
     TlsFailed,
     /// The endpoint's certificate was not accepted.
     TlsCertificate,
+    /// The endpoint ended the TLS handshake with an alert: it refuses the gateway, or its certificate.
+    TlsAlert,
     /// The gateway could not open a socket: no port or file descriptor was left.
     LocalResources,
     /// A pooled connection was dead before the request was written.
@@ -100,12 +102,13 @@ pub struct Meaning {
 
 impl Outcome {
     /// Every outcome, in the order of the table.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ConnectionRefused,
         Self::ConnectTimeout,
         Self::Unroutable,
         Self::TlsFailed,
         Self::TlsCertificate,
+        Self::TlsAlert,
         Self::LocalResources,
         Self::DeadBeforeRequest,
         Self::StreamRefused,
@@ -148,6 +151,7 @@ impl Outcome {
             Self::Unroutable => row(No, Endpoint, true, Some(502), "destination_ip_unroutable"),
             Self::TlsFailed => row(No, Endpoint, true, Some(502), "tls_protocol_error"),
             Self::TlsCertificate => row(No, Endpoint, true, Some(502), "tls_certificate_error"),
+            Self::TlsAlert => row(No, Endpoint, true, Some(502), "tls_alert_received"),
             Self::LocalResources => row(No, Gateway, true, Some(503), "proxy_internal_error"),
             Self::DeadBeforeRequest => row(No, Nobody, true, Some(502), "connection_terminated"),
             Self::StreamRefused => row(No, Endpoint, true, Some(502), "connection_terminated"),
@@ -184,6 +188,7 @@ impl Outcome {
                 | Self::Unroutable
                 | Self::TlsFailed
                 | Self::TlsCertificate
+                | Self::TlsAlert
         )
     }
 
@@ -209,6 +214,7 @@ impl Outcome {
             Self::Unroutable => "destination_ip_unroutable",
             Self::TlsFailed => "tls_protocol_error",
             Self::TlsCertificate => "tls_certificate_error",
+            Self::TlsAlert => "tls_alert_received",
             Self::LocalResources => "local_resources",
             Self::DeadBeforeRequest => "dead_before_request",
             Self::StreamRefused => "stream_refused",

@@ -53,6 +53,7 @@ const OPTIONAL: &[&str] = &[
     "hash",
     "health",
     "http",
+    "limits",
     "retry",
     "retry_budget",
     "slow_start",

@@ -28,7 +28,11 @@ pub(super) fn gateway(
 /// A key that is configured once.
 pub(super) fn change(difference: &Difference<'_>) -> Change {
     let restart = needs_restart(&difference.key);
-    Change::changed(Subject::Gateway, difference, "").restart(restart)
+    let note = match difference.key.as_str() {
+        "startup_timeout" => "holds at the next start",
+        _ => "",
+    };
+    Change::changed(Subject::Gateway, difference, note).restart(restart)
 }
 
 /// A key told as one value, where its parts are not to be told apart.
@@ -48,7 +52,9 @@ fn listeners(old: &Mapping, new: &Mapping, list: &mut Vec<Change>) {
     let mut keys = |at: &str, old, new| {
         for difference in between(old, new) {
             let restart = needs_restart(&format!("{key}.{}", difference.key));
-            list.push(Change::changed(subject(at), &difference, "").restart(restart));
+            list.push(
+                Change::changed(subject(at), &difference, note(&difference)).restart(restart),
+            );
         }
     };
     for (address, old, new) in after.common(&before) {
@@ -65,6 +71,26 @@ fn listeners(old: &Mapping, new: &Mapping, list: &mut Vec<Change>) {
     }
     for (address, _) in come {
         list.push(Change::added(subject(address), "added".to_owned()).restart(true));
+    }
+}
+
+/// What follows for clients of a listener, where the key alone does not say it.
+fn note(difference: &Difference<'_>) -> &'static str {
+    let new = difference.new.and_then(Value::as_bool);
+    let asks = difference.new.and_then(|value| value.get("required")).and_then(Value::as_bool);
+    match (difference.key.as_str(), new, asks) {
+        ("proxy_protocol", Some(true), _) => "connections without a PROXY header are refused",
+        ("proxy_protocol", Some(false), _) => "connections with a PROXY header are refused",
+        ("tls.client_certificates.ca_fingerprint", ..) => "the file has other CAs",
+        ("tls.client_certificates.required", Some(true), _)
+        | ("tls.client_certificates", _, Some(true)) => "clients without a certificate are refused",
+        ("tls.client_certificates.required", Some(false), _) => {
+            "clients need no certificate any more"
+        }
+        ("tls.client_certificates", None, None) => {
+            "clients are not asked for a certificate any more"
+        }
+        _ => "",
     }
 }
 

@@ -47,6 +47,13 @@ fn note(difference: &Difference<'_>) -> &'static str {
         "retry.enabled" if !new => "what fails is not tried again",
         "tls" if !has_old => "new connections to its endpoints use TLS",
         "tls" if !has_new => "new connections to its endpoints are not encrypted",
+        "tls.ca_fingerprint" if has_old && has_new => "the file has other CAs",
+        "proxy_protocol" if !has_new => {
+            "new connections to its endpoints begin without a PROXY header"
+        }
+        "proxy_protocol" => "new connections to its endpoints begin with a PROXY header of it",
+        "required" if new => "the gateway is ready only while it can serve",
+        "required" => "the gateway is ready without it",
         "tls.verify" if !new => "certificates of its endpoints are not checked any more",
         _ => "",
     }

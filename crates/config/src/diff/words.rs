@@ -44,7 +44,9 @@ pub(super) fn of(difference: &Difference<'_>) -> String {
 fn absent(key: &str) -> &'static str {
     match key {
         "threads" => "one for each CPU",
-        "sticky" | "tls" => "off",
+        "limits.connections" => "what memory and descriptors allow",
+        "tls.ca" => "the system's",
+        "sticky" | "tls" | "tls.client_certificates" | "proxy_protocol" => "off",
         _ => "none",
     }
 }

@@ -1,17 +1,18 @@
 //! The main file.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Serialize;
 use switchback_core::plan::{
-    AccessLogPlan, Action, CertificatePlan, ListenerPlan, Plan, RoutePlan, Target,
+    AccessLogPlan, Action, ListenerPlan, Plan, RoutePlan, Target, TlsPlan,
 };
 use switchback_core::route::PathPattern;
 
-use super::{Retry, Secrets, agreed, relative, value};
-use crate::certificate::Date;
-use crate::value::duration;
+use super::certificate::{Ca, Certificate, ca, certificate};
+use super::limits::{Limits, limits};
+use super::{Retry, Secrets, agreed, relative, value, word};
+use crate::resolve::{TLS_VERSIONS, UNDERSCORES};
+use crate::value::{duration, size};
 
 /// `switchback.yaml`, under the keys of [`crate::schema::Gateway`].
 #[derive(Debug, Serialize)]
@@ -21,6 +22,10 @@ pub(super) struct Gateway {
     behind: &'static str,
     client_keepalive: String,
     trusted_proxies: Vec<String>,
+    forwarded: bool,
+    underscores: &'static str,
+    limits: Limits,
+    startup_timeout: String,
     access_log: AccessLog,
     drain: Drain,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +44,10 @@ struct Address {
 #[derive(Debug, Serialize)]
 struct Listener {
     address: String,
+    http2: bool,
+    proxy_protocol: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readiness: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<Tls>,
 }
@@ -46,24 +55,16 @@ struct Listener {
 #[derive(Debug, Serialize)]
 struct Tls {
     certificates: Vec<Certificate>,
-}
-
-#[derive(Debug, Serialize)]
-struct Certificate {
-    cert: String,
-    key: String,
-    /// What is in the files, so that a renewal under the same names is a change; not where it is to be
-    /// loaded again.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    found: Option<Found>,
-}
-
-#[derive(Debug, Serialize)]
-struct Found {
+    min_version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ends: Option<String>,
-    /// The certificate's fingerprint, as `openssl x509 -fingerprint -sha256` has it but for the form.
-    fingerprint: String,
+    client_certificates: Option<ClientCertificates>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClientCertificates {
+    #[serde(flatten)]
+    ca: Ca,
+    required: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,6 +84,8 @@ struct Drain {
 struct Route {
     host: String,
     path: PathMatch,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pool: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +131,10 @@ pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path, secrets: Sec
         behind: plan.behind.as_str(),
         client_keepalive: duration::display(plan.client_keepalive),
         trusted_proxies: plan.trusted_proxies.iter().map(ToString::to_string).collect(),
+        forwarded: plan.forwarded,
+        underscores: word(UNDERSCORES, plan.underscores),
+        limits: limits(&plan.limits),
+        startup_timeout: duration::display(plan.startup_timeout),
         access_log: match &plan.access_log {
             AccessLogPlan::Stdout => AccessLog::Word("stdout"),
             AccessLogPlan::Off => AccessLog::Word("off"),
@@ -145,25 +152,25 @@ pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path, secrets: Sec
 }
 
 fn listener(listener: &ListenerPlan, base: &Path, secrets: Secrets) -> Listener {
-    let certificate = |one: &Arc<CertificatePlan>| Certificate {
-        cert: relative(&one.cert, base),
-        key: relative(&one.key, base),
-        found: (secrets == Secrets::Fingerprints).then(|| found(one)),
-    };
-    let tls = listener.tls.as_ref();
     Listener {
         address: listener.address.to_string(),
-        tls: tls
-            .map(|tls| Tls { certificates: tls.certificates.iter().map(certificate).collect() }),
+        http2: listener.http2,
+        proxy_protocol: listener.proxy_protocol,
+        readiness: listener.readiness.as_deref().map(value),
+        tls: listener.tls.as_ref().map(|plan| tls(plan, base, secrets)),
     }
 }
 
-fn found(certificate: &CertificatePlan) -> Found {
-    let own = certificate.chain.first().map_or(&[][..], Vec::as_slice);
-    let digest = ring::digest::digest(&ring::digest::SHA256, own);
-    Found {
-        ends: Date::of(certificate.not_after).map(|date| date.to_string()),
-        fingerprint: digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+fn tls(plan: &TlsPlan, base: &Path, secrets: Secrets) -> Tls {
+    let certificates = plan.certificates.iter();
+    let clients = plan.client_auth.as_ref();
+    Tls {
+        certificates: certificates.map(|one| certificate(one, base, secrets)).collect(),
+        min_version: word(TLS_VERSIONS, plan.tls12),
+        client_certificates: clients.map(|clients| ClientCertificates {
+            ca: ca(&clients.ca, base, secrets),
+            required: clients.required,
+        }),
     }
 }
 
@@ -182,6 +189,7 @@ fn route(route: &RoutePlan, plan: &Plan) -> Route {
     Route {
         host: route.host.to_string(),
         path: path(&route.path),
+        max_body: route.max_body.map(size::display),
         pool,
         split,
         redirect: match &route.action {

@@ -1,13 +1,15 @@
 //! A pool's file.
 
-use serde::Serialize;
-use switchback_core::plan::{
-    Admin, EndpointPlan, PoolPlan, Protocol, RetryPolicy, UpstreamTlsPlan,
-};
+use std::path::Path;
 
+use serde::Serialize;
+use switchback_core::plan::{Admin, EndpointPlan, PoolPlan, RetryPolicy, UpstreamTlsPlan};
+
+use super::certificate::{Ca, Certificate, ca, certificate};
 use super::health::{self, Health};
 use super::traffic::{self, Ejection, Hash, RetryBudget, SlowStart, Sticky};
-use super::{Retry, value};
+use super::{Retry, Secrets, value, word};
+use crate::resolve::{PROTOCOLS, PROXY_PROTOCOLS};
 use crate::value::duration;
 
 /// `pools/NAME.yaml`, under the keys of [`crate::schema::Pool`].
@@ -27,6 +29,9 @@ pub(super) struct Pool {
     host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<Tls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_protocol: Option<&'static str>,
+    required: bool,
     health: Health,
     ejection: Ejection,
     timeouts: Timeouts,
@@ -54,6 +59,10 @@ struct Tls {
     #[serde(skip_serializing_if = "Option::is_none")]
     sni: Option<String>,
     verify: bool,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    ca: Option<Ca>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<Certificate>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,7 +77,7 @@ struct Timeouts {
 }
 
 /// The file of a pool; `retry` is what routes to it inherit.
-pub(super) fn pool(pool: &PoolPlan, retry: &RetryPolicy) -> Pool {
+pub(super) fn pool(pool: &PoolPlan, retry: &RetryPolicy, base: &Path, secrets: Secrets) -> Pool {
     let timeouts = &pool.timeouts;
     Pool {
         endpoints: pool.endpoints.iter().map(endpoint).collect(),
@@ -78,12 +87,11 @@ pub(super) fn pool(pool: &PoolPlan, retry: &RetryPolicy) -> Pool {
         slow_start: traffic::slow_start(pool.slow_start),
         queue: pool.queue.size,
         queue_timeout: duration::display(pool.queue.timeout),
-        protocol: match pool.protocol {
-            Protocol::Http1 => "http1",
-            Protocol::H2 => "h2",
-        },
+        protocol: word(PROTOCOLS, pool.protocol),
         host: pool.host.as_deref().map(value),
-        tls: pool.tls.as_ref().map(tls),
+        tls: pool.tls.as_ref().map(|plan| tls(plan, base, secrets)),
+        proxy_protocol: pool.proxy_protocol.map(|version| word(PROXY_PROTOCOLS, version)),
+        required: pool.required,
         health: health::health(pool.health.as_ref()),
         ejection: traffic::ejection(&pool.ejection),
         timeouts: Timeouts {
@@ -113,6 +121,12 @@ fn endpoint(endpoint: &EndpointPlan) -> Endpoint {
     }
 }
 
-fn tls(tls: &UpstreamTlsPlan) -> Tls {
-    Tls { sni: (!tls.sni.is_empty()).then(|| value(&tls.sni)), verify: tls.verify }
+fn tls(plan: &UpstreamTlsPlan, base: &Path, secrets: Secrets) -> Tls {
+    let own = plan.certificate.as_deref();
+    Tls {
+        sni: (!plan.sni.is_empty()).then(|| value(&plan.sni)),
+        verify: plan.verify,
+        ca: plan.ca.as_deref().map(|plan| ca(plan, base, secrets)),
+        certificate: own.map(|plan| certificate(plan, base, secrets)),
+    }
 }

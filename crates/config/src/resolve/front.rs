@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchback_core::plan::{Behind, DrainPlan, Idle};
 
-use crate::decode::{Field, Given};
+use crate::decode::{Field, Given, OrTable};
 use crate::diagnostic::{Problem, Reporter};
 use crate::schema::{self, Gateway};
 use crate::value::{address, duration, number};
@@ -20,6 +20,8 @@ pub(super) struct Front {
     pub(super) client_keepalive: Duration,
     pub(super) trusted_proxies: Vec<ipnet::IpNet>,
     pub(super) drain: DrainPlan,
+    /// Whether it is certain that nobody is believed: what cannot be read may name somebody.
+    pub(super) trusts_nobody: bool,
 }
 
 /// All of it; what is wrong is reported.
@@ -33,7 +35,16 @@ pub(super) fn front(file: &Gateway, reporter: &Reporter<'_>) -> Front {
     if let Some(given) = given.given().filter(|_| file.trusted_proxies.is_missing()) {
         warn_of_distrust(given, reporter);
     }
+    if let Some(given) = given.given().filter(|given| given.value == Behind::AwsNlb) {
+        warn_of_one_client(given, file, reporter);
+    }
+    let trusts_nobody = match &file.trusted_proxies {
+        Field::Missing => !matches!(given, Field::Bad) && trusted_proxies.is_empty(),
+        Field::Bad => false,
+        Field::Given(list) => list.value.is_empty(),
+    };
     Front {
+        trusts_nobody,
         behind,
         client_keepalive: client_keepalive(&file.client_keepalive, behind, reporter),
         trusted_proxies,
@@ -57,6 +68,25 @@ fn warn_of_distrust(behind: &Given<Behind>, reporter: &Reporter<'_>) {
             )
         }
     };
+    reporter.warn(behind.span, problem);
+}
+
+/// Warns of a balancer that hides its clients unless it is told not to, where a listener does not say which.
+fn warn_of_one_client(behind: &Given<Behind>, file: &Gateway, reporter: &Reporter<'_>) {
+    let entries = file.listeners.value().map(Vec::as_slice).unwrap_or_default();
+    let is_silent = |entry: &&Given<OrTable<schema::Listener>>| match &entry.value {
+        OrTable::Text(_) => true,
+        OrTable::Table(table) => table.proxy_protocol.is_missing(),
+    };
+    let Some(silent) = entries.iter().filter_map(Field::given).find(is_silent) else {
+        return;
+    };
+    let message = "clients may all have the balancer's address";
+    let label = "an NLB whose target group does not preserve clients' addresses shows its own";
+    let help = "turn on Proxy Protocol v2 there, and write `proxy_protocol: true` at the listener; where addresses are preserved, write `proxy_protocol: false`";
+    let problem = Problem::new(message, label)
+        .related(silent.span, "this listener does not say which it is")
+        .help(help);
     reporter.warn(behind.span, problem);
 }
 

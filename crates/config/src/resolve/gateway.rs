@@ -1,37 +1,33 @@
 //! The main file, with the pools, to a [`Plan`].
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use switchback_core::plan::{AccessLogPlan, AdminPlan, LimitsPlan, ListenerPlan, Plan};
+use switchback_core::plan::{AccessLogPlan, AdminPlan, ListenerPlan, Plan};
 
 use super::front::{Front, front};
-use super::listener::{collide, listener_address, listeners};
+use super::limits::limits;
+use super::listener::{collide, listener_address, listeners, warn_of_hidden};
 use super::route::Routes;
-use super::{Catalog, Resolved};
+use super::{Catalog, Outside, Resolved};
 use crate::decode::{Field, Given, OrTable};
 use crate::diagnostic::{Problem, Reporter, quote};
-use crate::files::Attached;
 use crate::schema::Gateway;
 use crate::suggest;
-use crate::value::{number, token};
+use crate::value::{duration, number, token};
 
 /// What `access_log` can be, beside a mapping.
 pub(crate) const ACCESS_LOGS: &[(&str, AccessLogPlan)] =
     &[("stdout", AccessLogPlan::Stdout), ("off", AccessLogPlan::Off)];
 
+/// What `underscores` can be, and whether fields with one are sent on.
+pub(crate) const UNDERSCORES: &[(&str, bool)] = &[("drop", false), ("keep", true)];
+
 /// What a main file is read against.
 pub(crate) struct Context<'a> {
-    /// The folder that its paths are relative to.
-    pub(crate) base: &'a Path,
+    pub(crate) outside: &'a Outside<'a>,
     pub(crate) catalog: &'a Catalog,
     /// Where the gateway is.
     pub(crate) zone: &'a Field<Arc<str>>,
-    /// The other files that it names.
-    pub(crate) files: &'a Attached,
-    /// The time of day, if it is known.
-    pub(crate) now: Option<SystemTime>,
     pub(crate) reporter: &'a Reporter<'a>,
 }
 
@@ -39,7 +35,8 @@ pub(crate) struct Context<'a> {
 pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Context<'_>) -> Plan {
     let reporter = context.reporter;
     let file = &gateway.value;
-    let listeners = listeners(file, gateway.span, context);
+    let front = front(file, reporter);
+    let listeners = listeners(file, gateway.span, &front, context);
     let admin = admin(file, &listeners, reporter);
     let routes = match &file.routes {
         Field::Bad => Vec::new(),
@@ -64,17 +61,28 @@ pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Con
             Vec::new()
         }
     };
-    let Front { behind, client_keepalive, trusted_proxies, drain } = front(file, reporter);
+    warn_of_hidden(file, &routes, reporter);
+    let Front { behind, client_keepalive, trusted_proxies, drain, .. } = front;
+    let default = Plan::of(Vec::new());
     Plan {
         listeners: listeners.into_iter().map(|given| given.value).collect(),
         admin,
         behind,
         client_keepalive,
         trusted_proxies,
-        forwarded: false,
-        underscores: false,
-        limits: LimitsPlan::default(),
-        startup_timeout: Plan::STARTUP_TIMEOUT,
+        forwarded: file.forwarded.clone().or(default.forwarded),
+        underscores: file
+            .underscores
+            .parse(reporter, |text| number::choice("underscores", text, UNDERSCORES))
+            .or(default.underscores),
+        limits: limits(file, reporter),
+        startup_timeout: file
+            .startup_timeout
+            .parse(reporter, |text| {
+                let at_once = "to be ready at once, write `1ms`";
+                duration::parse_or("startup_timeout", text, at_once)
+            })
+            .or(default.startup_timeout),
         access_log: access_log(file, context),
         drain,
         threads: file
@@ -165,7 +173,7 @@ fn access_log(file: &Gateway, context: &Context<'_>) -> AccessLogPlan {
             Field::Given(path) if path.value.is_empty() => {
                 Err(Problem::new("the path of the access log is empty", "a file is wanted"))
             }
-            Field::Given(path) => Ok(AccessLogPlan::File(context.base.join(&path.value))),
+            Field::Given(path) => Ok(AccessLogPlan::File(context.outside.base.join(&path.value))),
         },
     });
     parsed.or(AccessLogPlan::default())

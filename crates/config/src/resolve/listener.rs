@@ -1,22 +1,27 @@
 //! The entries of `listeners`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use switchback_core::plan::ListenerPlan;
+use switchback_core::plan::{Behind, ListenerPlan, RoutePlan};
+use switchback_core::route::PathPattern;
 
+use super::front::Front;
 use super::gateway::Context;
 use super::tls;
 use crate::decode::{Field, Given, OrTable};
-use crate::diagnostic::{Problem, Reporter};
+use crate::diagnostic::{Problem, Reporter, quote};
 use crate::schema::{self, Gateway};
 use crate::source::Span;
 use crate::value::address::{self, Owner};
+use crate::value::name;
 
 /// The listeners, no two on the same socket, each with the place of its address; what is wrong is
 /// reported. `whole`: where to speak of the file.
 pub(super) fn listeners(
     file: &Gateway,
     whole: Span,
+    front: &Front,
     context: &Context<'_>,
 ) -> Vec<Given<ListenerPlan>> {
     let reporter = context.reporter;
@@ -50,6 +55,8 @@ pub(super) fn listeners(
             reporter.error(entry.span, problem.help("write `- address: 0.0.0.0:8080`"));
         }
         let tls = tls::tls(&table.tls, context);
+        let proxy_protocol = proxy_protocol(&table.proxy_protocol, front, reporter);
+        let readiness = readiness(&table.readiness, reporter);
         let Field::Given(address) = listener_address(&text, reporter) else {
             continue;
         };
@@ -62,10 +69,63 @@ pub(super) fn listeners(
             reporter.error(address.span, problem);
             continue;
         }
-        let plan = ListenerPlan { tls, ..ListenerPlan::plain(address.value) };
+        let default = ListenerPlan::plain(address.value);
+        let plan = ListenerPlan {
+            tls,
+            http2: table.http2.clone().or(default.http2),
+            proxy_protocol,
+            readiness: readiness.given().map(|given| given.value.clone()),
+            ..default
+        };
         listeners.push(Given { value: plan, span: address.span });
     }
     listeners
+}
+
+/// Whether connections begin with a PROXY header, which somebody must be believed.
+fn proxy_protocol(field: &Field<bool>, front: &Front, reporter: &Reporter<'_>) -> bool {
+    let is_on = field.clone().or(false);
+    if let Some(given) = field.given().filter(|given| given.value && front.trusts_nobody) {
+        let message = "`proxy_protocol` while no proxy is trusted";
+        let label = "nobody's header would be believed, so every connection would be refused";
+        let whose = match front.behind {
+            Behind::AwsNlb => "the balancer's subnets",
+            _ => "the networks of who sends the header",
+        };
+        let help = format!("name {whose}: `trusted_proxies: [ 10.0.0.0/16 ]`");
+        reporter.error(given.span, Problem::new(message, label).help(help));
+    }
+    is_on
+}
+
+fn readiness(field: &Field<String>, reporter: &Reporter<'_>) -> Field<Arc<str>> {
+    field.parse(reporter, |text| {
+        name::path_pattern(text, PathPattern::exact).map(|_| Arc::from(text.as_str()))
+    })
+}
+
+/// Warns of routes that no request reaches, because a listener answers readiness at their path.
+pub(super) fn warn_of_hidden(file: &Gateway, routes: &[RoutePlan], reporter: &Reporter<'_>) {
+    let entries = file.listeners.value().map(Vec::as_slice).unwrap_or_default();
+    let tables = entries.iter().filter_map(|entry| match entry.value()? {
+        OrTable::Text(_) => None,
+        OrTable::Table(table) => table.readiness.given(),
+    });
+    for Given { value: path, span } in tables {
+        let is_hidden = |route: &&RoutePlan| matches!(&route.path, PathPattern::Exact(exact) if **exact == **path);
+        let problem = match routes.iter().find(is_hidden) {
+            Some(route) => {
+                let message = format!("`readiness` hides the route {}", quote(&route.name));
+                Problem::new(message, "this listener answers itself, before it looks for a route")
+            }
+            None if path == "/" => {
+                let message = "`readiness` hides the first page of every host";
+                Problem::new(message, "this listener answers itself, before it looks for a route")
+            }
+            None => continue,
+        };
+        reporter.warn(*span, problem.help("choose a path that no application has: `/readyz`"));
+    }
 }
 
 pub(super) fn listener_address(

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchback_core::plan::{PoolPlan, Protocol, Timeouts, UpstreamTlsPlan};
+use switchback_core::plan::{PoolPlan, Protocol, ProxyProtocol, Timeouts, UpstreamTlsPlan};
 
-use super::{Places, Resolved, balance, ejection, endpoint, policy, probe, queue, sticky};
+use super::pair::pair;
+use super::{Outside, Places, Resolved, balance, ejection, endpoint, policy, probe, queue, sticky};
 use crate::decode::{Field, Given};
 use crate::diagnostic::{Problem, Reporter, quote};
 use crate::schema;
@@ -16,11 +17,16 @@ use crate::value::{duration, name, number};
 pub(crate) const PROTOCOLS: &[(&str, Protocol)] =
     &[("http1", Protocol::Http1), ("h2", Protocol::H2)];
 
+/// What `proxy_protocol` of a pool can be.
+pub(crate) const PROXY_PROTOCOLS: &[(&str, ProxyProtocol)] =
+    &[("v1", ProxyProtocol::V1), ("v2", ProxyProtocol::V2)];
+
 /// Resolves a pool, for a gateway in this zone; what is wrong is reported.
 pub(crate) fn pool(
     pool_name: Arc<str>,
     file: &Field<schema::Pool>,
     zone: &Field<Arc<str>>,
+    outside: &Outside<'_>,
     reporter: &Reporter<'_>,
 ) -> Resolved {
     let span = file.given().map_or(Span::START, |given| given.span);
@@ -61,10 +67,14 @@ pub(crate) fn pool(
                 .protocol
                 .parse(reporter, |text| number::choice("protocol", text, PROTOCOLS))
                 .or(Protocol::default()),
-            tls: tls(&pool.tls, host.as_ref(), reporter),
+            tls: tls(&pool.tls, host.as_ref(), outside, reporter),
             host,
-            proxy_protocol: None,
-            required: false,
+            proxy_protocol: pool
+                .proxy_protocol
+                .parse(reporter, |text| number::choice("proxy_protocol", text, PROXY_PROTOCOLS))
+                .given()
+                .map(|given| given.value),
+            required: pool.required.clone().or(false),
         },
         retry,
         places: Places {
@@ -86,14 +96,25 @@ fn host(field: &Field<String>, what: &str, reporter: &Reporter<'_>) -> Option<Ar
 fn tls(
     field: &Field<schema::Tls>,
     host_of_pool: Option<&Arc<str>>,
+    outside: &Outside<'_>,
     reporter: &Reporter<'_>,
 ) -> Option<UpstreamTlsPlan> {
     let tls = field.value()?;
+    if let (Some(false), Some(ca)) = (tls.verify.value(), tls.ca.given()) {
+        let problem =
+            Problem::new("`ca` has no effect here", "`verify: false` accepts whoever answers");
+        reporter.warn(
+            ca.span,
+            problem.help("remove `verify: false`: with the right CA it is not needed"),
+        );
+    }
+    let certificate = tls.certificate.given();
+    let pair = certificate.and_then(|entry| pair(entry, "endpoints", outside, reporter));
     Some(UpstreamTlsPlan {
         sni: host(&tls.sni, "sni", reporter).or_else(|| host_of_pool.cloned()).unwrap_or_default(),
         verify: tls.verify.clone().or(true),
-        ca: None,
-        certificate: None,
+        ca: outside.authorities(&tls.ca, reporter),
+        certificate: pair.map(|pair| Arc::new(pair.plan)),
     })
 }
 

@@ -8,7 +8,7 @@ use switchback_core::PoolIndex;
 use switchback_core::plan::{Action, Redirect, RoutePlan, Target, Weight};
 use switchback_core::route::{HostPattern, PathPattern};
 
-use super::{Catalog, Resolved, endpoint, policy, redirect, shadow};
+use super::{Catalog, Resolved, endpoint, limits, policy, redirect, shadow};
 use crate::decode::{Field, Given, OrTable};
 use crate::diagnostic::{Problem, Reporter, quote};
 use crate::schema;
@@ -36,6 +36,7 @@ impl Routes<'_> {
         for route in list.value.iter().filter_map(Field::given) {
             let host = route.value.host.parse(self.reporter, |text| name::host_pattern(text));
             let path = self.path(&route.value.path);
+            let max_body = limits::max_body(&route.value.max_body, self.reporter);
             let action = self.action(route);
             let (Some(host), Some(path)) = (host_or_any(host), path) else {
                 continue;
@@ -51,7 +52,7 @@ impl Routes<'_> {
             }
             first.insert(name.clone(), route.span);
             if let Some(action) = action {
-                let plan = RoutePlan { name, host, path, max_body: None, action };
+                let plan = RoutePlan { name, host, path, max_body, action };
                 plans.push((plan, route.span));
             }
         }

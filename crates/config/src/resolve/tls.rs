@@ -1,38 +1,28 @@
 //! A listener's `tls` to a [`TlsPlan`]: the certificates are read, and tried.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use rustls::SignatureAlgorithm;
-use switchback_core::plan::{CertificatePlan, TlsPlan};
+use switchback_core::plan::{ClientAuthPlan, TlsPlan};
 
 use super::gateway::Context;
-use crate::certificate::{self, Chain, Misfit};
+use super::pair::{Pair, pair};
 use crate::decode::{Field, Given};
 use crate::diagnostic::{Problem, Reporter, quote};
 use crate::schema;
 use crate::source::Span;
 
-/// A certificate that ends sooner is worth a warning: enough time for somebody to be back from leave.
-const SOON: Duration = Duration::from_secs(14 * DAY);
-const DAY: u64 = 24 * 60 * 60;
+/// What `min_version` can be, and whether TLS 1.2 is spoken then.
+pub(crate) const TLS_VERSIONS: &[(&str, bool)] = &[("1.2", true), ("1.3", false)];
 
 const EXAMPLE: &str = "write `certificates: [ { cert: certs/shop.pem, key: certs/shop.key } ]`";
-
-/// What was read of an entry of `certificates`.
-struct Pair {
-    plan: CertificatePlan,
-    kind: SignatureAlgorithm,
-    span: Span,
-    has_addresses: bool,
-}
 
 /// TLS towards the clients of a listener; `None`: plain TCP, or what is wrong has been reported.
 pub(super) fn tls(field: &Field<schema::ListenerTls>, context: &Context<'_>) -> Option<TlsPlan> {
     let reporter = context.reporter;
     let Given { value: tls, span } = field.given()?;
+    let client_auth = client_auth(&tls.client_certificates, context);
+    let tls12 = tls.min_version.parse(reporter, |text| min_version(text));
     let list = match &tls.certificates {
         Field::Bad => return None,
         Field::Missing => {
@@ -51,105 +41,56 @@ pub(super) fn tls(field: &Field<schema::ListenerTls>, context: &Context<'_>) -> 
         return None;
     }
     let entries = list.value.iter().filter_map(Field::given);
-    let pairs: Vec<_> = entries.filter_map(|entry| pair(entry, context)).collect();
+    let read = |entry| pair(entry, "clients", context.outside, reporter);
+    let pairs: Vec<_> = entries.filter_map(read).collect();
     if pairs.len() == list.value.len() {
         refuse_twins(&pairs, reporter);
         warn_of_nameless(&pairs, reporter);
     }
-    Some(TlsPlan::of(pairs.into_iter().map(|pair| Arc::new(pair.plan)).collect()))
+    let certificates = pairs.into_iter().map(|pair| Arc::new(pair.plan)).collect();
+    let default = TlsPlan::of(certificates);
+    Some(TlsPlan { tls12: tls12.or(default.tls12), client_auth, ..default })
 }
 
-/// Reads a certificate and its key; `None`: what is wrong has been reported.
-fn pair(entry: &Given<schema::Certificate>, context: &Context<'_>) -> Option<Pair> {
+/// Certificates that clients show; `None`: they are not asked, or what is wrong has been reported.
+fn client_auth(
+    field: &Field<schema::ClientCertificates>,
+    context: &Context<'_>,
+) -> Option<ClientAuthPlan> {
     let reporter = context.reporter;
-    let schema::Certificate { cert, key } = &entry.value;
-    for (name, field) in [("cert", cert), ("key", key)] {
-        if field.is_missing() {
-            let message = format!("a certificate has no `{name}`");
-            let problem = Problem::new(message, "the key is missing in this entry");
-            reporter.error(
-                entry.span,
-                problem.help("write `{ cert: certs/shop.pem, key: certs/shop.key }`"),
-            );
-        }
+    let Given { value: clients, span } = field.given()?;
+    if clients.ca.is_missing() {
+        let label = "the key is missing here";
+        let problem = Problem::new("`client_certificates` has no `ca`", label);
+        reporter.error(
+            *span,
+            problem.help("write `client_certificates: { ca: certs/clients.pem }`, with the CAs that sign them"),
+        );
     }
-    let read = |text: &str| -> Result<(PathBuf, Vec<u8>), Problem> {
-        let path = context.base.join(text);
-        let bytes = context.files.read(&path)?;
-        Ok((path, bytes))
-    };
-    let chain = cert.parse(reporter, |text| {
-        let (path, bytes) = read(text)?;
-        certificate::chain(&bytes, &path.to_string_lossy()).map(|chain| (path, chain))
-    });
-    let key = key.parse(reporter, |text| {
-        let (path, bytes) = read(text)?;
-        certificate::key(&bytes, &path.to_string_lossy()).map(|key| (path, key))
-    });
-    let Given { value: (cert, chain), span } = chain.given()?;
-    let Given { value: (key, private_key), span: key_span } = key.given()?;
-    let names = (cert.to_string_lossy(), key.to_string_lossy());
-    let kind = match certificate::fit(chain, private_key, (&*names.0, &*names.1)) {
-        Ok(kind) => kind,
-        Err(Misfit::Chain(problem)) => {
-            reporter.error(*span, problem);
-            return None;
-        }
-        Err(Misfit::Key(problem)) => {
-            reporter.error(*key_span, problem);
-            return None;
-        }
-    };
-    if let Some(problem) = context.now.and_then(|now| out_of_date(chain, &names.0, now)) {
-        reporter.warn(*span, problem);
-    }
-    let Chain { der, names, has_addresses, not_after, .. } = chain.clone();
-    let plan = CertificatePlan {
-        cert: cert.clone(),
-        key: key.clone(),
-        chain: der,
-        private_key: private_key.clone(),
-        names,
-        not_after: not_after.time(),
-    };
-    Some(Pair { plan, kind, span: *span, has_addresses })
+    let ca = context.outside.authorities(&clients.ca, reporter)?;
+    Some(ClientAuthPlan { ca, required: clients.required.clone().or(true) })
 }
 
-/// What is to be said of a certificate's dates.
-fn out_of_date(chain: &Chain, name: &str, now: SystemTime) -> Option<Problem> {
-    let (from, to) = (chain.not_before, chain.not_after);
-    if let Ok(ago) = now.duration_since(to.time()) {
-        let problem = Problem::new(
-            format!("the certificate in {name} has ended"),
-            format!("on {to}, {} ago", days(ago)),
-        );
-        return Some(problem.help("clients refuse it: put a new one in its place"));
+/// Whether TLS 1.2 is spoken.
+fn min_version(text: &str) -> Result<bool, Problem> {
+    if let Some((_, tls12)) = TLS_VERSIONS.iter().find(|(word, _)| *word == text) {
+        return Ok(*tls12);
     }
-    if let Ok(left) = from.time().duration_since(now)
-        && !left.is_zero()
-    {
-        let problem = Problem::new(
-            format!("the certificate in {name} is not valid yet"),
-            format!("only from {from} on, in {}", days(left)),
-        );
-        return Some(
-            problem.help("clients refuse it until then; is the clock of this machine right?"),
-        );
+    let help = "write `1.2` or `1.3`";
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let is_ssl = text.to_ascii_lowercase().starts_with("ssl");
+    if is_ssl || ["1", "10", "11"].contains(&&*digits) {
+        let message = format!("`min_version` {} is too old", quote(text));
+        let label = "TLS 1.1 and what came before are withdrawn (RFC 8996), and not spoken here";
+        return Err(Problem::new(message, label)
+            .help("write `1.2`, or leave the key away: every browser since 2014 has it"));
     }
-    let left = to.time().duration_since(now).ok().filter(|left| *left < SOON)?;
-    let problem = Problem::new(
-        format!("the certificate in {name} ends within two weeks"),
-        format!("on {to}, in {}", days(left)),
-    );
-    Some(problem.help("clients refuse it from then on: renew it"))
-}
-
-fn days(time: Duration) -> String {
-    match time.as_secs() / DAY {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    }
+    let near = TLS_VERSIONS.iter().find(|(word, _)| word.replace('.', "") == digits);
+    let label = match near {
+        Some((word, _)) => format!("did you mean `{word}`?"),
+        None => "not one of the choices".to_owned(),
+    };
+    Err(Problem::new(format!("unknown `min_version` {}", quote(text)), label).help(help))
 }
 
 /// Refuses two certificates between which nothing could choose.

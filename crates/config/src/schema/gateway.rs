@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Field, Inherited, List, Listener, OneOrMany, OrTable, Retry, kind};
+use super::{Field, Inherited, Limits, List, Listener, OneOrMany, OrTable, Retry, kind};
 
 /// The main file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -37,7 +37,8 @@ pub(crate) struct Gateway {
     )]
     pub(crate) client_keepalive: Field<String>,
 
-    /// Whose `X-Forwarded-*` and `X-Request-Id` are believed: the load balancers in front.
+    /// Whose `X-Forwarded-*`, `Forwarded`, `X-Request-Id` and PROXY header are believed: the load
+    /// balancers in front. See [who the client is](#who-the-client-is).
     ///
     /// Why: Whoever is believed can claim any client address. Nobody is, until named.
     #[schemars(
@@ -45,6 +46,31 @@ pub(crate) struct Gateway {
         extend("default" = [], "examples" = [["10.0.0.0/8"]])
     )]
     pub(crate) trusted_proxies: List<String>,
+
+    /// `true`: requests are sent on with `Forwarded` (RFC 7239), beside `X-Forwarded-*`.
+    ///
+    /// Why: `X-Forwarded-*` is what applications read. Two ways to say one thing are twice to keep
+    /// right.
+    #[schemars(with = "kind::Truth", extend("default" = false, "examples" = [true]))]
+    pub(crate) forwarded: Field<bool>,
+
+    /// What becomes of header fields with an underscore in their name: `keep` sends them on.
+    ///
+    /// Why: nginx's. Applications that read CGI variables take `X_Forwarded_For` for `X-Forwarded-For`,
+    /// so a client could claim what only the gateway may say.
+    #[schemars(with = "kind::Underscores", extend("default" = "drop", "examples" = ["keep"]))]
+    pub(crate) underscores: Field<String>,
+
+    /// What a client may cost: see [limits](#limits).
+    pub(crate) limits: Field<Limits>,
+
+    /// How long the gateway may wait, at its start, for the first round of probes before it is ready
+    /// without it.
+    ///
+    /// Why: Two probes of the default interval, and the time that they may take. A start that waits for
+    /// ever on an endpoint that is down would be an outage of its own.
+    #[schemars(with = "kind::Duration", extend("default" = "10s", "examples" = ["30s"]))]
+    pub(crate) startup_timeout: Field<String>,
 
     /// Where the access log goes.
     ///
@@ -136,6 +162,13 @@ pub(crate) struct Route {
     /// Why: As `host`: a route with only a `pool` is for everything else.
     #[schemars(extend("default" = "/", "examples" = ["/api/"]))]
     pub(crate) path: Field<OrTable<PathMatch>>,
+
+    /// The most bytes of a request's body; without the key no limit. Above: 413.
+    ///
+    /// Why: Bodies are streamed and never held, so a large one costs nothing here. Only the application
+    /// knows what it takes.
+    #[schemars(with = "kind::Size<1, 1099511627776>", extend("examples" = ["10MiB"]))]
+    pub(crate) max_body: Field<String>,
 
     /// All requests go to this pool.
     #[schemars(with = "kind::PoolName", extend("examples" = ["web"]))]

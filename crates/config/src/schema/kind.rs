@@ -21,6 +21,7 @@ mod address;
 mod choice;
 mod number;
 mod percentage;
+mod size;
 mod text;
 
 use schemars::{JsonSchema, Schema, json_schema};
@@ -28,10 +29,12 @@ use serde_json::{Value, json};
 
 pub(crate) use address::{Address, EndpointAddress, Network};
 pub(crate) use choice::{
-    AccessLogWord, Balance, BehindWord, Protocol, RedirectStatus, SameSite, Secure,
+    AccessLogWord, Balance, BehindWord, Protocol, ProxyProtocol, RedirectStatus, SameSite, Secure,
+    TlsVersion, Underscores,
 };
 pub(crate) use number::{Number, Truth};
 pub(crate) use percentage::{BoundedLoad, Percentage};
+pub(crate) use size::Size;
 pub(crate) use text::{
     Cookie, Duration, DurationOrZero, File, Files, HashKey, Host, HostName, Path, PoolName,
     RedirectTarget, RegularExpression, RequestPath, Secret, Service, Statuses, Zone,

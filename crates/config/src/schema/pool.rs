@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Ejection, Field, Hash, Health, List, OrTable, Retry, RetryBudget, SlowStart, Sticky, kind,
+    Certificate, Ejection, Field, Hash, Health, List, OrTable, Retry, RetryBudget, SlowStart,
+    Sticky, kind,
 };
 
 /// A pool's file.
@@ -88,6 +89,21 @@ pub(crate) struct Pool {
     /// Why: Whether an endpoint speaks TLS cannot be guessed from its address.
     #[schemars(extend("x-default" = "—", "examples" = [{}]))]
     pub(crate) tls: Field<Tls>,
+
+    /// The PROXY header that each connection to an endpoint begins with, to say who the client is; without
+    /// the key none. `v1` is a line of text, `v2` binary.
+    ///
+    /// Why: Who does not expect it takes it for a broken request. For HTTP, `X-Forwarded-For` says the
+    /// same to more applications.
+    #[schemars(with = "kind::ProxyProtocol", extend("examples" = ["v2"]))]
+    pub(crate) proxy_protocol: Field<String>,
+
+    /// `true`: the gateway is ready only while this pool can serve.
+    ///
+    /// Why: Where one pool of several is down, the others' requests are still served. Better name the
+    /// one without which the gateway is of no use, and only where another gateway may still reach it.
+    #[schemars(with = "kind::Truth", extend("default" = false, "examples" = [true]))]
+    pub(crate) required: Field<bool>,
 
     /// Active probes.
     pub(crate) health: Field<Health>,
@@ -173,6 +189,23 @@ pub(crate) struct Tls {
     /// Why: Without it, TLS protects against nobody who can answer.
     #[schemars(with = "kind::Truth", extend("default" = true, "examples" = [false]))]
     pub(crate) verify: Field<bool>,
+
+    /// A PEM file with the CAs, one of which an endpoint's certificate must lead to; without the key the
+    /// system's. The path is relative to the folder of the main file.
+    ///
+    /// Why: What the machine trusts, everything on it trusts.
+    #[schemars(with = "kind::File", extend("examples" = ["certs/internal-ca.pem"]))]
+    pub(crate) ca: Field<String>,
+
+    /// The certificate by which the gateway proves to endpoints who it is; without the key it has none.
+    /// Paths as for `ca`.
+    ///
+    /// Why: Only who runs the endpoints can say by what they know the gateway.
+    #[schemars(extend(
+        "x-default" = "—",
+        "examples" = [{ "cert": "certs/gateway.pem", "key": "certs/gateway.key" }]
+    ))]
+    pub(crate) certificate: Field<Certificate>,
 }
 
 /// `timeouts`.

@@ -159,6 +159,7 @@ pub(super) fn defaults(file: File) -> String {
 pub(super) fn values() -> String {
     let kinds = [
         of::<kind::Duration>(),
+        of::<kind::Size<0, 0>>(),
         of::<kind::Number<0, 0>>(),
         of::<kind::Truth>(),
         of::<kind::Address>(),

@@ -14,7 +14,29 @@ fn effective(main: &str, pool: &str) -> [Value; 2] {
     let main = format!("listeners: [ 0.0.0.0:8080 ]\npools: pools/*.yaml\n{main}");
     let pool = format!("endpoints: [ 127.0.0.1:9001 ]\n{pool}");
     let loaded = crate::parse_str(("x.yaml", &main), &[("web.yaml", &pool)], &|_: &str| None);
-    let printed = loaded.unwrap().effective();
+    documents(&loaded.unwrap().effective())
+}
+
+/// The same of files, with certificates on both sides.
+fn with_certificates() -> [Value; 2] {
+    let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/certs");
+    let pair = format!("{{ cert: {0}/shop.pem, key: {0}/shop.key }}", certs.display());
+    let tls = format!(
+        "{{ certificates: [ {pair} ], client_certificates: {{ ca: {}/ca.pem }} }}",
+        certs.display()
+    );
+    let main = format!(
+        "listeners: [ {{ address: 0.0.0.0:8443, tls: {tls} }} ]\npools: web.yaml\nroutes: [ {{ pool: web }} ]\n"
+    );
+    let pool = format!("endpoints: [ 127.0.0.1:9001 ]\ntls: {{ certificate: {pair} }}\n");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("switchback.yaml"), main).unwrap();
+    std::fs::write(folder.path().join("web.yaml"), pool).unwrap();
+    let loaded = crate::load(&folder.path().join("switchback.yaml"), &|_: &str| None);
+    documents(&loaded.unwrap().effective())
+}
+
+fn documents(printed: &str) -> [Value; 2] {
     let documents = printed.split("\n---\n").map(|text| serde_yaml::from_str(text).unwrap());
     documents.collect::<Vec<_>>().try_into().unwrap()
 }
@@ -60,7 +82,8 @@ fn the_defaults_are_those_of_the_plan() {
     let [main, web] =
         effective(redirect, &format!("tls: {{}}\nhealth: {{ http: {{}} }}\n{sticky}"));
     let [_, hashing] = effective(redirect, "balance: maglev\nhealth: { grpc: {} }\n");
-    let opened = [vec![main], vec![web, hashing]];
+    let [encrypted, known] = with_certificates();
+    let opened = [vec![main, encrypted], vec![web, hashing, known]];
     for ((file, silent), opened) in FILES.into_iter().zip(&silent).zip(&opened) {
         let wrong: Vec<_> =
             rows(file).iter().filter_map(|row| wrong(row, silent, opened)).collect();

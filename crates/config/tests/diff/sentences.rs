@@ -221,6 +221,42 @@ fn each_change_has_its_sentence() {
                 "gateway: routes: of the expressions of *, the first that matches is now the first of ^/b, ^/a instead of ^/a, ^/b",
             ],
         ),
+        // What a client may cost, and what a listener does with it.
+        (
+            &[(
+                "trusted_proxies",
+                "limits: { connections: 20000, header_size: 64KiB }\nforwarded: true\nunderscores: keep\nstartup_timeout: 30s\ntrusted_proxies",
+            )],
+            &[
+                "gateway: forwarded: false → true",
+                "gateway: underscores: drop → keep",
+                "gateway: limits.header_size: 32KiB → 64KiB",
+                "gateway: limits.connections: what memory and descriptors allow → 20000",
+                "gateway: startup_timeout: 10s → 30s; holds at the next start",
+            ],
+        ),
+        (
+            &[(
+                "[ 0.0.0.0:8080 ]",
+                "[ { address: 0.0.0.0:8080, http2: false, proxy_protocol: true, readiness: /readyz } ]",
+            )],
+            &[
+                "listener 0.0.0.0:8080: http2: true → false",
+                "listener 0.0.0.0:8080: proxy_protocol: false → true; connections without a PROXY header are refused",
+                "listener 0.0.0.0:8080: readiness: none → /readyz",
+            ],
+        ),
+        (
+            &[("/api/, pool: api", "/api/, pool: api, max_body: 10MiB")],
+            &["route shop.example.com/api/: max_body: none → 10MiB"],
+        ),
+        (
+            &[("health:", "required: true\nproxy_protocol: v2\nhealth:")],
+            &[
+                "pool api: required: false → true; the gateway is ready only while it can serve",
+                "pool api: proxy_protocol: off → v2; new connections to its endpoints begin with a PROXY header of it",
+            ],
+        ),
         // What takes a restart.
         (
             &[(
@@ -299,6 +335,21 @@ fn certificates_change_without_a_restart_and_tls_itself_does_not() {
     );
     let changes = told(&text(""), &text(one));
     assert!(changes.needs_restart(), "{changes}");
+    let keys =
+        "    min_version: '1.3'\n    client_certificates:\n      ca: c.pem\n      required: true\n";
+    let asked = format!("{one}{keys}");
+    assert_eq!(
+        told(&text(&format!("{one}    min_version: '1.2'\n")), &text(&asked)).to_string(),
+        "listener 0.0.0.0:8443: tls.min_version: 1.2 → 1.3\n\
+         listener 0.0.0.0:8443: tls.client_certificates: off → { ca: c.pem, required: true }; clients without a certificate are refused\n\
+         2 changes: 1 listener"
+    );
+    let optional = asked.replace("required: true", "required: false");
+    assert_eq!(
+        told(&text(&asked), &text(&optional)).to_string(),
+        "listener 0.0.0.0:8443: tls.client_certificates.required: true → false; clients need no certificate any more\n1 change: 1 listener"
+    );
+    assert!(told(&text(&asked), &text(&asked).replace("8443", "8444")).needs_restart());
 }
 
 #[test]

@@ -79,11 +79,27 @@ fn the_least_configuration_is_told_with_every_default() {
         "# conf/switchback.yaml
 listeners:
 - address: 0.0.0.0:8080
+  http2: true
+  proxy_protocol: false
 admin:
   address: 127.0.0.1:9900
 behind: none
 client_keepalive: 1m15s
 trusted_proxies: []
+forwarded: false
+underscores: drop
+limits:
+  header_size: 32KiB
+  header_fields: 100
+  target_size: 8KiB
+  header_timeout: 10s
+  handshake_timeout: 10s
+  body_timeout: 30s
+  body_rate: 500B
+  send_timeout: 1m
+  http2_streams: 100
+  http2_resets: 20
+startup_timeout: 10s
 access_log: stdout
 drain:
   delay: 5s
@@ -121,6 +137,7 @@ slow_start:
 queue: 1024
 queue_timeout: 1s
 protocol: http1
+required: false
 health:
   enabled: true
   tcp: {}

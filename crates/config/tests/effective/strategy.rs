@@ -14,24 +14,55 @@ const ALGORITHMS: &[&str] =
 /// A main file with routes to the pools `a` and `b`.
 pub(crate) fn main() -> impl Strategy<Value = String> {
     let routes = (1usize..6).prop_flat_map(|count| (0..count).map(route).collect::<Vec<_>>());
-    let networks = word(&["[]", "[10.0.0.0/8, 192.0.2.1, '2001:db8::/32']"]);
+    const NETWORKS: &str = "trusted_proxies: [10.0.0.0/8, 192.0.2.1, '2001:db8::/32'], ";
+    let networks = prop_oneof![
+        word(&["", "trusted_proxies: [], "]).prop_map(|networks| (networks, "")).boxed(),
+        Just((NETWORKS.to_owned(), "proxy_protocol: true, ")).boxed(),
+    ];
     let log = word(&["stdout", "off", "{ file: logs/a.log }", "{ file: '/$${x}' }"]);
     let drain = some(vec![("delay", word(&["0s", "5s", "2m"])), ("timeout", time())]);
     let rest = some(vec![
         ("admin", word(&["{ address: 0.0.0.0:1 }", "{ address: '[::]:9901' }"])),
         ("behind", word(&["none", "aws-alb", "aws-nlb", "gcp", "azure", "cloudflare"])),
         ("client_keepalive", word(&["1s", "75s", "1.5s", "24h"])),
-        ("trusted_proxies", networks),
+        ("forwarded", word(&["true", "false"])),
+        ("underscores", word(&["drop", "keep"])),
+        ("limits", limits()),
+        ("startup_timeout", time()),
         ("access_log", log),
         ("drain", braced(drain)),
         ("threads", number(1..=1024)),
         ("zone", word(&["a", "eu-west-1b", "'1'", "'$$$$'", "no"])),
     ]);
-    (routes, rest).prop_map(|(routes, rest)| {
-        let listeners = "[ '0.0.0.0:8080', { address: '[::]:8081' } ]";
-        let routes = routes.concat();
+    let listener = some(vec![
+        ("http2", word(&["true", "false"])),
+        ("readiness", word(&["/readyz", "'/ready$$$${x}'"])),
+    ]);
+    (routes, rest, listener, networks).prop_map(|(routes, rest, listener, (networks, proxied))| {
+        let listeners =
+            format!("[ '0.0.0.0:8080', {{ address: '[::]:8081', {proxied}{listener} }} ]");
+        let (routes, rest) = (routes.concat(), networks + &rest);
         format!("{{ listeners: {listeners}, pools: pools/*.yaml, {rest} routes: [ {routes} ] }}")
     })
+}
+
+fn limits() -> Text {
+    let count = || number(1..=1_000_000);
+    braced(some(vec![
+        ("connections", count()),
+        ("connections_per_client", count()),
+        ("requests_per_connection", count()),
+        ("header_size", word(&["1KiB", "12345B", "64KiB", "1MiB"])),
+        ("header_fields", number(10..=250)),
+        ("target_size", word(&["128B", "1000B", "1KiB"])),
+        ("header_timeout", time()),
+        ("handshake_timeout", time()),
+        ("body_timeout", time()),
+        ("body_rate", word(&["0B", "500B", "1GiB"])),
+        ("send_timeout", time()),
+        ("http2_streams", number(1..=1000)),
+        ("http2_resets", number(0..=1000)),
+    ]))
 }
 
 /// A pool's file.
@@ -52,6 +83,8 @@ pub(crate) fn pool() -> impl Strategy<Value = String> {
         ("protocol", word(&["http1", "h2"])),
         ("host", word(&["Web.internal", "'[::1]'", "'10'"])),
         ("tls", word(&["{}", "{ sni: a.b }", "{ verify: false }"])),
+        ("proxy_protocol", word(&["v1", "v2"])),
+        ("required", word(&["true", "false"])),
         ("health", health()),
         ("ejection", ejection()),
         ("timeouts", braced(some(limits.into()))),
@@ -192,8 +225,11 @@ fn route(at: usize) -> Text {
     let redirect =
         word(&["redirect: { to: /new/, status: 301 }", "redirect: { to: 'https://a.b/$$$${c}' }"]);
     let action = prop_oneof![4 => forward(), 1 => redirect];
-    (host, path, action)
-        .prop_map(|(host, path, action)| format!("{{ {host}path: {path}, {action} }}, "))
+    let bound = some(vec![("max_body", word(&["1B", "10MiB", "1500000B", "1TiB"]))]);
+    (host, path, bound, action)
+        .prop_map(|(host, path, bound, action)| {
+            format!("{{ {host}path: {path}, {bound}{action} }}, ")
+        })
         .boxed()
 }
 

@@ -49,10 +49,34 @@ choices! {
     Secure: resolve::SECURE;
     /// A cookie's `SameSite`.
     SameSite: resolve::SAME_SITE;
+    /// The PROXY header that connections to endpoints begin with.
+    ProxyProtocol: resolve::PROXY_PROTOCOLS;
+    /// What becomes of header fields with an underscore in their name.
+    Underscores: resolve::UNDERSCORES;
     /// What stands in front.
     BehindWord: Behind::ALL;
     /// Where the access log goes, unless to a file.
     AccessLogWord: resolve::ACCESS_LOGS;
+}
+
+/// The oldest version of TLS that is spoken. YAML takes one without quotes for a number.
+pub(crate) enum TlsVersion {}
+
+impl JsonSchema for TlsVersion {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "TlsVersion".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words = resolve::TLS_VERSIONS.iter().map(|(word, _)| *word);
+        let title: Vec<_> = words.clone().map(|word| format!("`{word}`")).collect();
+        let bare = words.clone().filter_map(|word| word.parse::<f64>().ok()).map(Value::from);
+        one_of(title.join(", "), words.map(Value::from).chain(bare).collect())
+    }
 }
 
 /// The status of a redirect.
