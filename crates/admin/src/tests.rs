@@ -37,7 +37,13 @@ impl Admin {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let reasons = Arc::new(Reasons::default());
-        let vocabulary = Vocabulary { outcomes: &[], statuses: &[], decisions: &[], reasons: &[] };
+        let vocabulary = Vocabulary {
+            outcomes: &[],
+            statuses: &[],
+            decisions: &[],
+            reasons: &[],
+            refusals: &[],
+        };
         let metrics = Arc::new(Metrics::new(vocabulary, "1.2.3", SystemTime::now()));
         let readiness = Arc::<Reasons>::clone(&reasons);
         let state = AdminState { metrics, readiness, operator: None };

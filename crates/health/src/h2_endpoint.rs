@@ -14,7 +14,7 @@ use switchback_core::plan::{
     EndpointPlan, HealthPlan, PoolPlan, ProbePlan, Protocol, UpstreamTlsPlan,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
@@ -79,16 +79,22 @@ pub(crate) enum Tls {
 impl Endpoint {
     /// Speaks HTTP/2.
     pub(crate) async fn h2(answer: Answer, tls: Tls) -> Self {
+        Self::behind(b"", answer, tls).await
+    }
+
+    /// Speaks HTTP/2 to whoever begins with these bytes.
+    pub(crate) async fn behind(header: &'static [u8], answer: Answer, tls: Tls) -> Self {
         let (endpoint, listener) = Self::bound().await;
         let this = endpoint.clone();
         let acceptor = acceptor(tls);
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((mut stream, _)) = listener.accept().await {
                 let (this, acceptor, answer) = (this.clone(), acceptor.clone(), answer.clone());
                 this.open.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     let open = this.open.clone();
                     match acceptor {
+                        _ if !begins(&mut stream, header).await => {}
                         None => this.serve(stream, answer, None).await,
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
@@ -123,6 +129,27 @@ impl Endpoint {
             }
         });
         endpoint
+    }
+
+    /// The same, over HTTP/1 without TLS, to whoever begins with these bytes.
+    pub(crate) async fn raw_behind(header: &'static [u8], answer: &'static [u8]) -> Self {
+        let (endpoint, listener) = Self::bound().await;
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    if begins(&mut stream, header).await {
+                        say(&mut stream, answer, true).await?;
+                    }
+                    std::io::Result::Ok(())
+                });
+            }
+        });
+        endpoint
+    }
+
+    /// Nobody listens there any more.
+    pub(crate) async fn gone() -> Self {
+        Self::bound().await.0
     }
 
     async fn bound() -> (Self, TcpListener) {
@@ -182,6 +209,12 @@ pub(crate) fn tls(pool: &mut PoolPlan) {
         ca: None,
         certificate: None,
     });
+}
+
+/// Whether the connection begins so.
+async fn begins(stream: &mut TcpStream, header: &[u8]) -> bool {
+    let mut said = vec![0; header.len()];
+    stream.read_exact(&mut said).await.is_ok() && said == header
 }
 
 async fn say<S>(stream: &mut S, answer: &[u8], close: bool) -> std::io::Result<()>

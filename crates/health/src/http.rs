@@ -17,6 +17,9 @@ use pingora_core::{Error, ErrorType, OrErr, Result};
 use pingora_load_balancing::Backend;
 use pingora_load_balancing::health_check::HealthCheck;
 use switchback_core::plan::{HealthPlan, PoolPlan, Protocol, StatusSet};
+use switchback_runtime::{EndpointTls, verify_by_address};
+
+use crate::proxy_header;
 
 pub(crate) const USER_AGENT: &str = concat!("switchback-health/", env!("CARGO_PKG_VERSION"));
 /// What an endpoint may send on a stream of HTTP/2 before it is read: as little as can be had, for an
@@ -120,10 +123,9 @@ fn redirected(location: &str) -> String {
 
 /// How a probe of the pool connects: as its traffic does, but on a connection of its own.
 pub(crate) fn peer(pool: &PoolPlan, plan: &HealthPlan, protocol: Protocol) -> HttpPeer {
-    let sni = pool.tls.as_ref().map_or_else(String::new, |tls| tls.sni.to_string());
     // The address is put in for each probe.
     let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-    let mut peer = HttpPeer::new(nowhere, pool.tls.is_some(), sni);
+    let mut peer = HttpPeer::new(nowhere, pool.tls.is_some(), String::new());
     peer.options.connection_timeout = Some(plan.timeout);
     peer.options.total_connection_timeout = Some(plan.timeout);
     peer.options.read_timeout = Some(plan.timeout);
@@ -134,21 +136,27 @@ pub(crate) fn peer(pool: &PoolPlan, plan: &HealthPlan, protocol: Protocol) -> Ht
     };
     peer.options.h2_stream_window_size = Some(WINDOW);
     peer.options.h2_connection_window_size = Some(WINDOW);
+    peer.options.custom_l4 = pool.proxy_protocol.map(proxy_header::connector);
     if let Some(tls) = &pool.tls {
-        peer.options.verify_cert = tls.verify;
-        peer.options.verify_hostname = tls.verify;
+        EndpointTls::new(tls).apply(&mut peer);
     }
     peer
 }
 
-/// The peer at the address of an endpoint, or at another port of it.
+/// The peer at the address of an endpoint, or at another port of it, where no PROXY header is said.
 pub(crate) fn to(peer: &HttpPeer, target: &Backend, port: Option<u16>) -> HttpPeer {
     let mut peer = peer.clone();
     peer._address = target.addr.clone();
-    if let Some(port) = port {
+    if let Some(port) = port.filter(|port| !at_port(target, *port)) {
         peer._address.set_port(port);
+        peer.options.custom_l4 = None;
     }
+    verify_by_address(&mut peer);
     peer
+}
+
+fn at_port(target: &Backend, port: u16) -> bool {
+    target.addr.as_inet().is_some_and(|address| address.port() == port)
 }
 
 /// Whom a probe asks for: the pool's host, else the endpoint by its address.

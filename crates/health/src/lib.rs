@@ -17,6 +17,7 @@ mod h2_endpoint;
 mod http;
 mod once;
 mod pace;
+mod proxy_header;
 mod queue;
 mod reason;
 mod schedule;

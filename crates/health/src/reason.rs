@@ -1,6 +1,7 @@
 //! Why a probe failed, in the words of an operator.
 
 use pingora_core::{Error, ErrorType};
+use switchback_runtime::tls_words;
 
 /// One line without Pingora's framing.
 pub(crate) fn reason(error: &Error) -> String {
@@ -10,12 +11,15 @@ pub(crate) fn reason(error: &Error) -> String {
         ErrorType::ConnectTimedout => "connecting timed out".to_owned(),
         ErrorType::ConnectNoRoute => "no route to host".to_owned(),
         ErrorType::TLSHandshakeFailure => {
-            let cause = tls(error);
-            let words = certificate(cause).unwrap_or_else(|| cause.to_owned());
+            let context = error.context.as_ref().map_or("", |context| context.as_str());
+            let cause = tls_words::in_context(context);
+            let words = tls_words::explain(cause).unwrap_or_else(|| cause.to_owned());
             format!("TLS handshake failed: {words}")
         }
         ErrorType::ReadTimedout => "no answer in time".to_owned(),
         ErrorType::ConnectionClosed => "closed without an answer".to_owned(),
+        // Over TLS 1.3 an endpoint refuses our certificate only after the handshake.
+        _ if tls_words::is_alert(&root) => tls_words::explain(&root).unwrap_or(root),
         ErrorType::InvalidH2 | ErrorType::H2Error => h2(&root),
         // What the h2 crate makes of the end of a connection.
         ErrorType::ReadError if root.ends_with("broken pipe") => {
@@ -27,39 +31,6 @@ pub(crate) fn reason(error: &Error) -> String {
         },
         _ => root,
     }
-}
-
-/// Pingora puts what went wrong in the midst of a context, and a local address where the cause should be.
-fn tls(error: &Error) -> &str {
-    let context = error.context.as_ref().map_or("", |context| context.as_str());
-    let cause = context.rsplit_once(" cause: ").map_or(context, |(_, cause)| cause);
-    cause.rsplit_once(", SNI: ").map_or(cause, |(cause, _)| cause)
-}
-
-/// What rustls says of an endpoint, in words for whoever has to renew a certificate or correct a port.
-fn certificate(cause: &str) -> Option<String> {
-    if cause.contains("InvalidContentType") {
-        return Some("the endpoint does not speak TLS".to_owned());
-    }
-    let cause = cause.split_once("invalid peer certificate: ")?.1;
-    let is = |part: &str| cause.to_ascii_lowercase().contains(part);
-    Some(if is("not valid for name") {
-        // Names both: the one that was asked for, and those that it is for.
-        let cause = cause.replace("DnsName(", "").replace("IpAddress(", "").replace(')', "");
-        format!("the {cause}")
-    } else if is("expired") && !is("revocation") {
-        "the certificate has expired".to_owned()
-    } else if is("not valid yet") || is("notvalidyet") {
-        "the certificate is not valid yet; are the clocks right?".to_owned()
-    } else if is("unknownissuer") {
-        "the certificate is signed by nobody whom this machine trusts (self-signed, or by a private CA)"
-            .to_owned()
-    } else if is("badsignature") {
-        "the certificate is not signed by the CA of that name that this machine trusts; was the CA made anew?"
-            .to_owned()
-    } else {
-        format!("the certificate is refused: {cause}")
-    })
 }
 
 fn h2(root: &str) -> String {

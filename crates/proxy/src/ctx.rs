@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
+use switchback_core::outcome::refusal;
 use switchback_core::plan::{Action, Target};
 use switchback_core::pool::PickRequest;
 use switchback_core::retry::Decision;
@@ -13,8 +14,10 @@ use switchback_runtime::{Attempt, Gateway, Generation, InFlight, PoolHandle};
 use switchback_telemetry::access::Attempts;
 use switchback_telemetry::metrics::InFlight as Counted;
 use switchback_telemetry::{AccessRecord, AttemptRecord, Failure, Origin, Text};
+use switchback_wire::Refusal;
 
-use crate::guard::Watch;
+use crate::edge::{Connection, Incoming, Watch};
+use crate::identity::Sender;
 
 /// One request.
 #[derive(Debug)]
@@ -25,8 +28,18 @@ pub struct Ctx {
     /// When its header had been read.
     pub(crate) began: Timestamp,
     pub(crate) time: SystemTime,
-    /// The deadline of its client's connection; `None` where that has none.
+    /// The connection that it came on.
+    pub(crate) connection: Option<Arc<Connection>>,
+    /// Who reads its client.
     pub(crate) watch: Option<Arc<Watch>>,
+    /// Whether it is the last one on its connection.
+    pub(crate) last: bool,
+    /// Whether the client waits to be told to send its body.
+    pub(crate) expects_continue: bool,
+    /// Whether the client asks for another protocol.
+    pub(crate) upgrade: bool,
+    /// How long Pingora would have kept the connection before it passed an interim answer on.
+    pub(crate) keepalive: Option<u64>,
     /// The request id.
     pub(crate) id: Text,
     /// The client's address, as far as it can be believed.
@@ -50,6 +63,8 @@ pub struct Ctx {
     pub(crate) attempts_omitted: u32,
     /// The failed request's reason, and whose doing it was.
     pub(crate) failure: Option<Failure>,
+    /// What is wrong with the request, for its client.
+    pub(crate) details: Option<&'static str>,
     /// Whether a limit, and not the lack of an endpoint, stopped another attempt: the promise that was not
     /// kept, if somebody could have answered.
     pub(crate) stopped_by_a_limit: bool,
@@ -110,11 +125,21 @@ impl Ctx {
     const SHOWN: usize = 10;
 
     pub(crate) fn new(gateway: &Arc<Gateway>) -> Self {
+        let incoming = Incoming::current();
+        let (last, expects_continue, upgrade) = incoming
+            .as_ref()
+            .map_or((true, false, false), |it| (it.last, it.expects_continue, it.upgrade));
+        let (connection, watch) = incoming.map(|it| (it.connection, it.watch)).unzip();
         Self {
             generation: gateway.current(),
             began: gateway.clock.now(),
             time: gateway.clock.wall(),
-            watch: None,
+            connection,
+            watch,
+            last,
+            expects_continue,
+            upgrade,
+            keepalive: None,
             id: Text::from_static(""),
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             connected: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -127,6 +152,7 @@ impl Ctx {
             attempts: Attempts::new(),
             attempts_omitted: 0,
             failure: None,
+            details: None,
             stopped_by_a_limit: false,
             status: None,
             record: None,
@@ -142,6 +168,31 @@ impl Ctx {
         match &route.plan.action {
             Action::Forward(targets) => targets.get(self.forward.as_ref()?.target),
             Action::Redirect(_) => None,
+        }
+    }
+
+    /// Notes that the client's request is refused.
+    pub(crate) fn refused(&mut self, refusal: Refusal) {
+        self.status = Some(refusal.status);
+        self.details = Some(refusal.details);
+        self.gateway.metrics.request_refused(refusal.code);
+        self.failure = Some(Failure {
+            reason: refusal::BAD_REQUEST,
+            detail: Some(refusal.code),
+            origin: Origin::Client,
+            decision: None,
+            pool: None,
+        });
+    }
+
+    /// Who sends the request.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender {
+            connected: self.connected,
+            trusted: self.from_trusted,
+            to_us_over_tls: self.to_us_over_tls,
+            client: self.client,
+            over_tls: self.over_tls,
         }
     }
 
@@ -187,6 +238,7 @@ impl Drop for Ctx {
         }
         self.failure = Some(Failure {
             reason: Outcome::Abandoned.meaning().reason,
+            detail: None,
             origin: Origin::Gateway,
             decision: None,
             pool: self.forward.as_ref().map(|forward| forward.pool.standing()),

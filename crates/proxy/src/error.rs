@@ -7,7 +7,7 @@
 use pingora_core::{Error, ErrorSource, ErrorType};
 use switchback_core::Outcome;
 use switchback_core::outcome::Sent;
-use switchback_runtime::Facts;
+use switchback_runtime::{Facts, tls_words};
 
 const SWITCHING_PROTOCOLS: u16 = 101;
 
@@ -76,6 +76,15 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
     if circumstances.shared && refused(error) {
         return Outcome::StreamRefused;
     }
+    let silent = !facts.answer_begun && !answer_had_begun(error);
+    if !facts.reused && silent && tls_words::refuses_certificate(&cause(error)) {
+        // With TLS 1.3 an endpoint looks at our certificate when we may have sent the request already. What
+        // comes before the end of its handshake, it does not read.
+        return Outcome::TlsAlert;
+    }
+    if against_the_rules(error) {
+        return Outcome::InvalidResponse;
+    }
     match error.etype() {
         // Frames are written by the connection's own task: when, nobody tells.
         ErrorType::WriteError | ErrorType::WriteTimedout
@@ -93,8 +102,7 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
         | ErrorType::ReadError
         | ErrorType::WriteError
         | ErrorType::H2Error => {
-            let quiet = !facts.answer_begun && !answer_had_begun(error);
-            if facts.reused && quiet && (!circumstances.shared || broke(error)) {
+            if facts.reused && silent && (!circumstances.shared || broke(error)) {
                 Outcome::StaleConnection
             } else {
                 Outcome::ClosedBeforeAnswer
@@ -112,6 +120,7 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
 /// which may hold what no log should.
 pub(crate) fn detail(error: &Error, outcome: Outcome) -> String {
     let said = cause(error);
+    let said = tls_words::explain(&said).unwrap_or(said);
     let context = context(error);
     let plain = outcome.meaning().sent != Sent::No && !context.starts_with("buf: ");
     match error.cause {
@@ -133,14 +142,26 @@ fn refused(error: &Error) -> bool {
     h2.is_remote() && (goes_away || refuses)
 }
 
+/// Whether it was our side that ended a stream of HTTP/2, or its connection, because of what the endpoint
+/// had sent.
+fn against_the_rules(error: &Error) -> bool {
+    error.root_cause().downcast_ref::<h2::Error>().is_some_and(h2::Error::is_library)
+}
+
 /// Whether a connection of HTTP/2 has ended, and not only a stream on it.
 fn broke(error: &Error) -> bool {
     error.root_cause().downcast_ref::<h2::Error>().is_some_and(h2::Error::is_io)
 }
 
 fn tls(error: &Error) -> Outcome {
-    let certificate = cause(error).contains("certificate");
-    if certificate { Outcome::TlsCertificate } else { Outcome::TlsFailed }
+    let said = cause(error);
+    if tls_words::is_alert(&said) {
+        Outcome::TlsAlert
+    } else if tls_words::is_about_certificate(&said) {
+        Outcome::TlsCertificate
+    } else {
+        Outcome::TlsFailed
+    }
 }
 
 /// Whether the system's error has this number (Linux).
@@ -163,7 +184,11 @@ fn cause(error: &Error) -> String {
     }
     let said = link.to_string();
     // A failed handshake has no cause but our own address; what failed is in its context.
-    if said.starts_with("local address ") { context(error).to_owned() } else { said }
+    if said.starts_with("local address ") {
+        tls_words::in_context(context(error)).to_owned()
+    } else {
+        said
+    }
 }
 
 fn context(error: &Error) -> &str {

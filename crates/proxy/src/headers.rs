@@ -6,15 +6,22 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, DATE, HeaderName, PROXY_AUTHENTICATE, RETRY_AFTER, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
+use http::{HeaderMap, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora_core::Result;
 use switchback_core::keepalive;
+
+use crate::tls::ClientCertificate;
 
 pub(crate) static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(crate) static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(crate) static X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+pub(crate) static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 pub(crate) static FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+static CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
@@ -22,28 +29,61 @@ static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection"
 /// Connection names, and the hop-by-hop fields of RFC 9110, section 7.6.1. Requests are Pingora's
 /// (`HttpUpstreamRequestPolicy::standard`).
 ///
-/// Transfer-Encoding and Content-Length stay, because Pingora frames the client's side by them; so do
-/// the fields of an upgrade in a 101.
-pub(crate) fn strip_hop_by_hop(answer: &mut ResponseHeader) {
-    let upgrade = answer.status == http::StatusCode::SWITCHING_PROTOCOLS;
-    let nominated: Vec<HeaderName> = answer
-        .headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .filter(|name| ![TRANSFER_ENCODING, CONTENT_LENGTH].contains(name))
-        .filter(|name| !(upgrade && name == UPGRADE))
-        .collect();
-    for name in &nominated {
+/// Transfer-Encoding and Content-Length stay, because Pingora frames the client's side by them, unless
+/// there is nothing to frame. The fields of an upgrade stay in a 101, and what a 426 asks for. `trailers`:
+/// whether the client gets those that the answer announces.
+pub(crate) fn strip_hop_by_hop(answer: &mut ResponseHeader, trailers: bool) {
+    let status = answer.status;
+    let upgrade = status == StatusCode::SWITCHING_PROTOCOLS;
+    let offers = upgrade || status == StatusCode::UPGRADE_REQUIRED;
+    // RFC 9110, section 8.6, and RFC 9112, section 6.1: the one has no place here, the other no meaning.
+    let frames_nothing = status.is_informational() || status == StatusCode::NO_CONTENT;
+    let nominated: Vec<HeaderName> = nominated(&answer.headers).collect();
+    let stops = |name: &&HeaderName| match **name {
+        CONTENT_LENGTH => frames_nothing,
+        TRANSFER_ENCODING => status == StatusCode::NOT_MODIFIED,
+        CONNECTION => !upgrade,
+        UPGRADE => !offers,
+        TRAILER => !trailers,
+        PROXY_AUTHENTICATE | TE => true,
+        _ => *name == KEEP_ALIVE || *name == PROXY_CONNECTION || nominated.contains(name),
+    };
+    // Most answers have none of them: looking at each field once is less than looking for each name.
+    let stopped: Vec<HeaderName> = answer.headers.keys().filter(stops).cloned().collect();
+    for name in &stopped {
         answer.remove_header(name);
     }
-    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &PROXY_AUTHENTICATE, &TE, &TRAILER] {
-        answer.remove_header(name);
-    }
-    if !upgrade {
-        answer.remove_header(&CONNECTION);
-        answer.remove_header(&UPGRADE);
+}
+
+/// The fields that Connection names.
+fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    items(headers, &CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
+}
+
+/// The items of a field that is a list, empty ones left out.
+pub(crate) fn items<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+    let fields = headers.get_all(name).into_iter();
+    let items = fields.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
+}
+
+/// The last of them: what whoever connected has added.
+pub(crate) fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    items(headers, name).next_back()
+}
+
+/// Tells the endpoint by which certificate the client has proved itself to us (RFC 9440). What the client
+/// itself says of that was dropped when the request was admitted.
+pub(crate) fn client_cert(
+    request: &mut RequestHeader,
+    proof: Option<&ClientCertificate>,
+) -> Result<()> {
+    match proof {
+        Some(proof) => request.insert_header(CLIENT_CERT.clone(), proof.field().clone()),
+        None => Ok(()),
     }
 }
 
@@ -58,14 +98,6 @@ pub(crate) fn same_answer(begun: &ResponseHeader, next: &ResponseHeader) -> bool
     begun.status == next.status
         && names(begun) == names(next)
         && begun.headers.keys().filter(|name| !ours(name)).all(same)
-}
-
-/// Whether the proxies before us say that the client came over TLS; `None` if they say nothing. The
-/// first of them is the nearest to the client.
-pub(crate) fn came_over_tls(request: &RequestHeader) -> Option<bool> {
-    let value = request.headers.get(&X_FORWARDED_PROTO)?.as_bytes();
-    let first = value.split(|&byte| byte == b',').next()?;
-    Some(first.trim_ascii().eq_ignore_ascii_case(b"https"))
 }
 
 /// Whether an answer may go on for long: a stream, an upgrade, a large file.
@@ -99,7 +131,7 @@ mod tests {
         for (name, value) in fields {
             answer.append_header(*name, *value).unwrap();
         }
-        strip_hop_by_hop(&mut answer);
+        strip_hop_by_hop(&mut answer, false);
         answer.headers.keys().map(ToString::to_string).collect()
     }
 
@@ -118,13 +150,40 @@ mod tests {
                 ("X-Kept", "1"),
             ],
         );
-        assert_eq!(left, ["transfer-encoding", "x-kept"]);
+        assert_eq!(left, ["x-kept", "transfer-encoding"]);
     }
 
     #[test]
     fn an_upgrade_keeps_its_fields() {
         let fields = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
         assert_eq!(stripped(101, &fields), ["connection", "upgrade"]);
+    }
+
+    #[test]
+    fn what_frames_no_body_stops_here() {
+        let length = [("Content-Length", "0"), ("X-Kept", "1")];
+        assert_eq!(stripped(204, &length), ["x-kept"]);
+        assert_eq!(stripped(103, &length), ["x-kept"]);
+        assert_eq!(stripped(304, &length), ["content-length", "x-kept"]);
+        assert!(stripped(304, &[("Transfer-Encoding", "chunked")]).is_empty());
+    }
+
+    #[test]
+    fn what_an_endpoint_asks_for_is_told() {
+        let fields = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+        assert_eq!(stripped(426, &fields), ["upgrade"]);
+        assert!(stripped(200, &fields).is_empty());
+    }
+
+    #[test]
+    fn trailers_are_announced_only_where_they_are_passed_on() {
+        let announced = |trailers| {
+            let mut answer = ResponseHeader::build(200, None).unwrap();
+            answer.append_header(TRAILER, "grpc-status").unwrap();
+            strip_hop_by_hop(&mut answer, trailers);
+            answer.headers.contains_key(TRAILER)
+        };
+        assert!(announced(true) && !announced(false));
     }
 
     #[test]

@@ -6,18 +6,25 @@
 //! [`Outcome`](switchback_core::Outcome). [`service`](mod@service) has the chart of the phases; each phase is one
 //! file of `phase/`.
 
+mod admission;
 mod answer;
 mod client;
 mod cookie;
 mod ctx;
+mod edge;
 mod error;
-mod guard;
 mod hash_key;
 mod headers;
+mod hop;
+mod http2;
+mod id;
+mod identity;
 mod listen;
 mod peer;
 mod phase;
+mod proxy_header;
 mod service;
+mod sound;
 mod sticky;
 mod tls;
 

@@ -1,8 +1,12 @@
-//! The Pingora service that carries the proxy, on all listeners. To Pingora all of them are plain: TLS
-//! is [`crate::tls`]'s.
+//! The Pingora service that carries the proxy, on all listeners. To Pingora all of them are plain, and
+//! what comes in is [`crate::edge`]'s.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use pingora_core::apps::HttpServerOptions;
+use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
+use pingora_core::protocols::TcpKeepalive;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::services::ServiceWithDependents;
 use pingora_core::services::listening::Service;
@@ -10,9 +14,13 @@ use pingora_proxy::http_proxy;
 use switchback_core::plan::ListenerPlan;
 use switchback_runtime::Gateway;
 
-use crate::guard::GuardedApp;
+use crate::edge::Edge;
 use crate::service::Proxy;
 use crate::tls::TlsListeners;
+
+/// What is read of a client at once, where somebody wants less: most heads fit. Every connection has it,
+/// idle ones as well; Pingora's 64 KiB would be most of what those cost.
+const READ_BUFFER: usize = 4 * 1024;
 
 /// The service for clients.
 pub fn service(
@@ -20,11 +28,33 @@ pub fn service(
     listeners: &[ListenerPlan],
     conf: &Arc<ServerConf>,
 ) -> impl ServiceWithDependents + 'static {
-    let proxy = http_proxy(conf, Proxy::new(gateway.clone()));
-    let app = GuardedApp::new(proxy, gateway.clock, TlsListeners::new(gateway, listeners));
+    let mut proxy = http_proxy(conf, Proxy::new(gateway.clone()));
+    // Pingora would answer CONNECT by itself, without a line in the log. It is refused like what else may
+    // not go through.
+    let mut options = HttpServerOptions::default();
+    options.allow_connect_method_proxying = true;
+    proxy.server_options = Some(options);
+    let app = Edge::new(proxy, gateway.clone(), TlsListeners::new(gateway, listeners));
     let mut service = Service::new("proxy".to_owned(), app);
     for listener in listeners {
-        service.add_tcp(&listener.address.to_string());
+        let config = ListenerConfig::tcp(listener.address.to_string())
+            .tcp_socket_options(socket_options())
+            .l4_buffer(L4BufferSettings::default().read(READ_BUFFER));
+        service.add_listener(config);
     }
     service
+}
+
+/// A client that vanished without a word is noticed after two minutes, also where it is silent by right
+/// (WebSocket).
+fn socket_options() -> TcpSocketOptions {
+    let mut options = TcpSocketOptions::default();
+    options.tcp_keepalive = Some(TcpKeepalive {
+        idle: Duration::from_secs(60),
+        interval: Duration::from_secs(15),
+        count: 4,
+        #[cfg(target_os = "linux")]
+        user_timeout: Duration::ZERO,
+    });
+    options
 }

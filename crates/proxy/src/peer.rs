@@ -7,35 +7,45 @@ use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
 use switchback_core::plan::{PoolPlan, Protocol};
 use switchback_runtime::random;
+use switchback_wire::proxy_protocol::Addresses;
 
 use crate::ctx::Connections;
+use crate::proxy_header;
 
-/// Just above the 60 s for which Pingora lets a client pause within its request. The limits proper are
-/// kept by the client's stream (`guard.rs`); this one is for when Pingora does not read the client,
-/// and must never come before them, nor blame the endpoint for a client that pauses.
-const CLIENT_PAUSE: Duration = Duration::from_secs(61);
+/// How much of an answer over HTTP/2 may have come that its client has not taken: enough for 250 MB a
+/// second at a millisecond's distance.
+const STREAM_WINDOW: u32 = 256 * 1024;
 
-/// The peer for an attempt that must be connected within `connect`.
+/// The peer for an attempt that must be connected within `connect`, before [`EndpointTls`] is applied.
+/// `proxied` is what a pool with PROXY headers says of the client's connection; `None`: nothing, or nothing
+/// is known.
+///
+/// [`EndpointTls`]: switchback_runtime::EndpointTls
 pub(crate) fn peer(
     plan: &PoolPlan,
     address: SocketAddr,
     connections: Connections,
     connect: Duration,
+    proxied: Option<Addresses>,
 ) -> Box<HttpPeer> {
-    let sni = plan.tls.as_ref().map_or_else(String::new, |tls| tls.sni.to_string());
-    // `HttpPeer::new` resolves names, blocking; an address is not one.
-    let mut peer = HttpPeer::new(address, plan.tls.is_some(), sni);
-    peer.group_key = match connections {
-        Connections::Any => 0,
-        Connections::Young => 1,
+    // `HttpPeer::new` resolves names, blocking; an address is not one. TLS is the pool's to apply.
+    let mut peer = HttpPeer::new(address, plan.tls.is_some(), String::new());
+    let group = match connections {
+        Connections::Any => Some(0),
+        Connections::Young => Some(1),
+        Connections::Fresh => None,
+    };
+    peer.group_key = match (group, plan.proxy_protocol) {
+        (Some(group), None) => group,
+        (Some(group), Some(_)) => proxy_header::group(proxied, group),
         // A pool of connections that nobody else names is empty.
-        Connections::Fresh => random::bits() | 2,
+        (None, _) => random::bits() | 2,
     };
     let timeouts = &plan.timeouts;
     let options = &mut peer.options;
     options.connection_timeout = Some(connect);
     options.total_connection_timeout = Some(connect);
-    options.read_timeout = Some(timeouts.first_byte.max(timeouts.idle).max(CLIENT_PAUSE));
+    options.read_timeout = Some(timeouts.first_byte.max(timeouts.idle));
     options.write_timeout = Some(timeouts.write);
     options.idle_timeout = Some(timeouts.keepalive);
     match plan.protocol {
@@ -43,11 +53,13 @@ pub(crate) fn peer(
         Protocol::H2 => {
             options.alpn = ALPN::H2;
             options.max_h2_streams = Protocol::STREAMS as usize;
+            // Pingora's own 8 MiB each would be filled by any client that pauses, and leave nothing of
+            // the connection's window to those who share it. This one has room for what all can hold.
+            options.h2_stream_window_size = Some(STREAM_WINDOW);
+            options.h2_connection_window_size = Some(STREAM_WINDOW * Protocol::STREAMS);
         }
     }
-    if let Some(tls) = &plan.tls {
-        options.verify_cert = tls.verify;
-        options.verify_hostname = tls.verify;
-    }
+    options.custom_l4 =
+        plan.proxy_protocol.map(|version| proxy_header::connector(version, proxied));
     Box::new(peer)
 }

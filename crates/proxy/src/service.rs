@@ -64,7 +64,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
-        request::route(session, ctx).await
+        request::route(&self.gateway, session, ctx).await
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
@@ -109,7 +109,9 @@ impl ProxyHttp for Proxy {
         end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        if end_of_stream && ctx.receiving() {
+        // Not before an upgrade: what ends with its header fills nothing, and a 101 that overtakes this end in
+        // Pingora's queue would end the tunnel.
+        if end_of_stream && ctx.receiving() && !ctx.upgrade {
             // Pingora reads the client, and with that keeps our time limits, only while its queue to
             // the endpoint has room; nobody looks again once the last part has filled it. So the other
             // half of the request's task is let empty it first: by the second time, whichever half
@@ -175,7 +177,7 @@ impl ProxyHttp for Proxy {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         finish::request(&self.gateway, session, error, ctx);
-        finish::linger(session, error).await;
+        finish::linger(session, error, ctx).await;
     }
 
     /// All of it is in the access log, once.

@@ -5,153 +5,111 @@
 //! a configuration cannot be used; and the address of a proxy in front (PROXY protocol) would have to be
 //! read before.
 //!
-//! A listener has one `ServerConfig` for as long as the process lives, and with it its sessions. What may
-//! change with a reload, its certificates, is looked up in the generation that is in force.
+//! Which listeners have TLS is settled when the process starts. All else, from certificates to ALPN, is that of
+//! the generation in force when a handshake begins ([`ListenerTls`]).
 
-use std::collections::HashMap;
-use std::io;
+mod client_certificate;
+mod failure;
+mod plain_http;
+
+use std::collections::HashSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_core::listeners::tls::Acceptor;
+use pingora_core::protocols::IO;
 use pingora_core::protocols::tls::TlsStream;
-use pingora_core::protocols::{IO, Stream};
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::version::{TLS12, TLS13};
+use pingora_core::protocols::tls::server::handshake_with_callback;
 use switchback_core::plan::ListenerPlan;
-use switchback_runtime::Gateway;
+use switchback_runtime::{Gateway, ListenerTls};
+use switchback_telemetry::metrics::TlsFailure;
 use tokio::time::timeout;
 
-/// How long a handshake may take: two round trips, and what is lost sent again. A client that has
-/// connected and says nothing costs a socket and a task.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+pub(crate) use client_certificate::ClientCertificate;
+pub(crate) use failure::Failed;
 
-/// What clients may agree on by ALPN; those that do not ask get it, too.
-const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
-
-/// The listeners with TLS, by address.
+/// The listeners with TLS.
 pub(crate) struct TlsListeners {
-    acceptors: HashMap<SocketAddr, Acceptor>,
+    gateway: Arc<Gateway>,
+    addresses: HashSet<SocketAddr>,
 }
 
-impl std::fmt::Debug for TlsListeners {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.acceptors.keys()).finish()
+/// One of them.
+#[derive(Clone)]
+pub(crate) struct TlsListener {
+    gateway: Arc<Gateway>,
+    address: SocketAddr,
+}
+
+impl fmt::Debug for TlsListeners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(&self.addresses).finish()
+    }
+}
+
+impl fmt::Debug for TlsListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TLS of {}", self.address)
     }
 }
 
 impl TlsListeners {
     pub(crate) fn new(gateway: &Arc<Gateway>, listeners: &[ListenerPlan]) -> Self {
         let with_tls = listeners.iter().filter(|listener| listener.tls.is_some());
-        let acceptor = |address| {
-            let certificates = Current { gateway: gateway.clone(), listener: address };
-            Acceptor::from_server_config(Arc::new(config(Arc::new(certificates))))
-        };
-        let acceptors = with_tls.map(|it| (it.address, acceptor(it.address)));
-        Self { acceptors: acceptors.collect() }
+        let addresses = with_tls.map(|listener| listener.address).collect();
+        Self { gateway: gateway.clone(), addresses }
     }
 
-    /// Whether there is none, and [`Self::find`] finds nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.acceptors.is_empty()
-    }
-
-    /// That of a connection whose own end is `local`: the listener of just this address, or the one
-    /// of every address of its family. The plan has only one of them.
-    pub(crate) fn find(&self, local: SocketAddr) -> Option<&Acceptor> {
-        let any = match local {
-            SocketAddr::V4(_) => SocketAddr::from(([0; 4], local.port())),
-            SocketAddr::V6(_) => SocketAddr::from(([0_u16; 8], local.port())),
-        };
-        // A link-local address comes with its scope.
-        let plain = SocketAddr::new(local.ip(), local.port());
-        self.acceptors.get(&plain).or_else(|| self.acceptors.get(&any))
+    /// The one of this address.
+    pub(crate) fn find(&self, address: SocketAddr) -> Option<TlsListener> {
+        let known = self.addresses.contains(&address);
+        known.then(|| TlsListener { gateway: self.gateway.clone(), address })
     }
 }
 
-/// The address of our own end of a connection.
-pub(crate) fn local_address(stream: &Stream) -> Option<SocketAddr> {
-    stream.get_socket_digest()?.local_addr()?.as_inet().copied()
+impl TlsListener {
+    /// As it is configured now.
+    fn current(&self) -> Option<Arc<ListenerTls>> {
+        self.gateway.current().tls(self.address).cloned()
+    }
 }
 
-/// Makes the handshake.
+/// Makes the handshake, within `limit`.
 ///
 /// # Errors
 ///
-/// If it fails, or is not done in time.
+/// If it fails, or is not done in time; which is counted.
 pub(crate) async fn handshake<S: IO + 'static>(
-    acceptor: &Acceptor,
+    listener: TlsListener,
+    limit: Duration,
     stream: S,
-) -> Result<TlsStream<S>, Box<pingora_core::Error>> {
-    match timeout(HANDSHAKE, acceptor.tls_handshake(stream)).await {
+) -> Result<TlsStream<S>, Failed> {
+    let result = match timeout(limit, accept(&listener, stream)).await {
         Ok(result) => result,
-        Err(_) => {
-            let error = io::Error::from(io::ErrorKind::TimedOut);
-            let kind = pingora_core::ErrorType::TLSHandshakeTimedout;
-            Err(pingora_core::Error::because(kind, "the client", error))
-        }
+        Err(_) => Err(Failed::new(TlsFailure::Timeout, "not done in time")),
+    };
+    result.inspect_err(|failed| listener.gateway.metrics.tls_handshake_failed(failed.failure))
+}
+
+async fn accept<S: IO + 'static>(
+    listener: &TlsListener,
+    mut stream: S,
+) -> Result<TlsStream<S>, Failed> {
+    let closed = |error| Failed::new(TlsFailure::Closed, error);
+    if plain_http::is_spoken(&mut stream).await.map_err(closed)? {
+        // A client that cannot be answered is gone.
+        let _ = plain_http::answer(&mut stream).await;
+        return Err(Failed::new(TlsFailure::PlainHttp, "the client speaks HTTP without TLS"));
     }
-}
-
-fn config(certificates: Arc<dyn ResolvesServerCert>) -> ServerConfig {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[&TLS13, &TLS12])
-        .expect("ring has cipher suites for both versions")
-        .with_no_client_auth()
-        .with_cert_resolver(certificates);
-    config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
-    config
-}
-
-/// The certificates of a listener, in the generation that is in force.
-struct Current {
-    gateway: Arc<Gateway>,
-    listener: SocketAddr,
-}
-
-impl std::fmt::Debug for Current {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the certificates of {}", self.listener)
-    }
-}
-
-impl ResolvesServerCert for Current {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let generation = self.gateway.current();
-        let certificates = generation.certificates(self.listener)?;
-        certificates.choose(hello.server_name(), hello.signature_schemes())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_connection_belongs_to_the_listener_of_its_own_address_or_of_all() {
-        let addresses = ["127.0.0.1:1", "0.0.0.0:2", "[::]:3", "[fe80::1]:4", "[::]:5"];
-        let acceptor = || {
-            let none = rustls::server::ResolvesServerCertUsingSni::new();
-            Acceptor::from_server_config(Arc::new(config(Arc::new(none))))
-        };
-        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let acceptors = addresses.map(|address| (parse(address), acceptor())).into();
-        let listeners = TlsListeners { acceptors };
-        for (local, found) in [
-            ("127.0.0.1:1", true),
-            ("127.0.0.2:1", false),
-            ("127.0.0.2:2", true),
-            ("[::1]:2", false),
-            ("[::1]:3", true),
-            ("[::ffff:127.0.0.1]:3", true),
-            ("127.0.0.1:5", false),
-            ("[fe80::1%7]:4", true),
-        ] {
-            assert_eq!(listeners.find(parse(local)).is_some(), found, "{local}");
-        }
-    }
+    let unusable = || Failed::new(TlsFailure::Protocol, "the listener's TLS cannot be used");
+    let tls = listener.current().ok_or_else(unusable)?;
+    let acceptor = Acceptor::from_server_config(tls.config().ok_or_else(unusable)?.clone());
+    let result = if tls.asks_clients() {
+        handshake_with_callback(&acceptor, stream, &client_certificate::Note).await
+    } else {
+        acceptor.tls_handshake(stream).await
+    };
+    result.map_err(|error| Failed::of(&error))
 }

@@ -54,6 +54,8 @@ pub struct Facts {
     pub received: Option<Timestamp>,
     /// Whether an interim answer (1xx) has come.
     pub answer_begun: bool,
+    /// How many of them.
+    pub interim: u8,
     /// From the attempt's begin to the answer's header.
     pub first_byte: Option<Duration>,
     /// How long the endpoint alone was awaited for the answer's header.

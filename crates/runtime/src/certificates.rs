@@ -1,7 +1,6 @@
 //! Which certificate a client sees.
 //!
-//! Built once for each generation, so a handshake looks up a name and signs; and a reload that swaps the
-//! generation swaps the certificates, for the connections that come after.
+//! Built when they are configured, so a handshake looks up a name and signs.
 //!
 //! A name is looked for exactly, then as `*.` and what follows its first label (RFC 9525, section 6.3:
 //! a wildcard stands for one label). Whoever names nothing, or what no certificate has, sees the first
@@ -13,12 +12,13 @@ use std::sync::Arc;
 use rustls::SignatureScheme;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use switchback_core::plan::{CertificatePlan, TlsPlan};
 
 /// The certificates of a listener.
 #[derive(Debug)]
-pub struct Certificates {
+pub(crate) struct Certificates {
     all: Vec<Arc<CertifiedKey>>,
     /// Of each name, those that have it: several with keys of different kinds.
     named: HashMap<Arc<str>, Vec<Arc<CertifiedKey>>>,
@@ -46,11 +46,7 @@ impl Certificates {
     }
 
     /// The certificate for a client that asks for `name` and can verify signatures of these `schemes`.
-    pub fn choose(
-        &self,
-        name: Option<&str>,
-        schemes: &[SignatureScheme],
-    ) -> Option<Arc<CertifiedKey>> {
+    fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let name = name.map(|name| name.trim_end_matches('.').to_ascii_lowercase());
         let named = name.as_deref().and_then(|name| self.named(name)).unwrap_or(&self.all);
         let usable = named.iter().find(|key| key.key.choose_scheme(schemes).is_some());
@@ -63,6 +59,12 @@ impl Certificates {
             self.named.get(format!("*.{parent}").as_str())
         };
         self.named.get(name).or_else(wildcard)
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.choose(hello.server_name(), hello.signature_schemes())
     }
 }
 

@@ -1,15 +1,15 @@
 //! What every service of the process has in common.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use switchback_core::outcome::refusal;
 use switchback_core::plan::Plan;
 use switchback_core::retry::Decision;
-use switchback_core::{Outcome, Status, Timestamp};
+use switchback_core::{Outcome, Status};
 use switchback_telemetry::{AccessLog, Metrics, Vocabulary};
 use tokio::sync::watch;
 
@@ -40,6 +40,8 @@ pub struct Gateway {
     /// Who is on the way, and whether we are leaving.
     pub drain: Drain,
     current: ArcSwap<Generation>,
+    /// Of connections, where nothing is configured.
+    room: AtomicUsize,
     idle: Idle,
     /// Held by who changes what is in force.
     changing: Mutex<()>,
@@ -61,10 +63,6 @@ static REASONS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 });
 
 impl Gateway {
-    /// How long after the start readiness waits for the first round of probes: an endpoint that
-    /// neither answers nor refuses must not keep the gateway out for ever.
-    const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
-
     /// A gateway with its first configuration.
     pub fn new(plan: Plan, access_log: AccessLog, version: &'static str) -> Arc<Self> {
         let vocabulary = Vocabulary {
@@ -72,6 +70,7 @@ impl Gateway {
             statuses: &STATUSES,
             decisions: &DECISIONS,
             reasons: &REASONS,
+            refusals: switchback_wire::REFUSALS,
         };
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(vocabulary, version, clock.wall()));
@@ -85,6 +84,8 @@ impl Gateway {
             access_log,
             drain: Drain::default(),
             current: ArcSwap::from_pointee(generation),
+            // Nobody has looked yet.
+            room: AtomicUsize::new(usize::MAX),
             idle,
             changing: Mutex::new(()),
             generations: watch::Sender::new(1),
@@ -137,20 +138,16 @@ impl Gateway {
         self.current.load_full()
     }
 
-    /// Why the gateway should get no traffic now, one reason each; empty: it is ready.
-    pub fn reasons_not_ready(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
-        if self.drain.leaving() {
-            reasons.push("the gateway is leaving".to_owned());
-        }
-        if self.clock.now() - Timestamp::START < Self::STARTUP_TIMEOUT {
-            reasons.extend(
-                self.current()
-                    .unprobed_pools()
-                    .map(|pool| format!("pool {}: not all probed yet", pool.plan.name)),
-            );
-        }
-        reasons
+    /// How many connections of clients there may be at once: as configured, or what there is room for.
+    pub fn room(&self) -> usize {
+        let configured = self.current().plan.limits.connections;
+        let found = || self.room.load(Ordering::Relaxed);
+        configured.map_or_else(found, |connections| connections.get() as usize)
+    }
+
+    /// Takes in how many connections of clients there is room for where nothing is configured.
+    pub fn set_room(&self, connections: usize) {
+        self.room.store(connections, Ordering::Relaxed);
     }
 }
 

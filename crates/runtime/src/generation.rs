@@ -12,9 +12,9 @@ use switchback_core::route::RouteTable;
 use switchback_core::{PoolIndex, Status};
 use switchback_telemetry::{Metrics, RouteMetrics};
 
-use crate::certificates::Certificates;
 use crate::clock::Clock;
 use crate::idle::Idle;
+use crate::listener_tls::ListenerTls;
 use crate::pool::PoolHandle;
 
 /// One configuration, as it runs.
@@ -30,7 +30,7 @@ pub struct Generation {
     table: RouteTable,
     unrouted: Arc<RouteMetrics>,
     /// Of the listeners with TLS.
-    certificates: HashMap<SocketAddr, Certificates>,
+    tls: HashMap<SocketAddr, Arc<ListenerTls>>,
 }
 
 /// A route, with its metrics.
@@ -51,7 +51,7 @@ impl Generation {
         let pool =
             |pool: &PoolPlan| Arc::new(PoolHandle::new(pool.clone(), metrics, clock, idle.clone()));
         let pools = plan.pools.iter().map(pool).collect();
-        Self::with(1, plan, pools, metrics)
+        Self::with(None, plan, pools, metrics)
     }
 
     /// Builds what runs from the configuration that follows this one. Pools of the same name go on with
@@ -65,18 +65,25 @@ impl Generation {
             None => Arc::new(PoolHandle::new(pool.clone(), metrics, clock, idle.clone())),
         };
         let pools = plan.pools.iter().map(pool).collect();
-        Self::with(self.number + 1, plan, pools, metrics)
+        Self::with(Some(self), plan, pools, metrics)
     }
 
-    fn with(number: u64, plan: Plan, pools: Vec<Arc<PoolHandle>>, metrics: &Metrics) -> Self {
+    fn with(
+        previous: Option<&Self>,
+        plan: Plan,
+        pools: Vec<Arc<PoolHandle>>,
+        metrics: &Metrics,
+    ) -> Self {
         let route =
             |plan: RoutePlan| RouteHandle { metrics: metrics.route(plan.name.clone()), plan };
         let tls = plan.listeners.iter().filter_map(|listener| {
-            Some((listener.address, Certificates::new(listener.tls.as_ref()?)))
+            let running = previous.and_then(|previous| previous.tls.get(&listener.address));
+            let tls = ListenerTls::of(listener.tls.as_ref()?, listener.http2, running);
+            Some((listener.address, tls))
         });
         Self {
-            number,
-            certificates: tls.collect(),
+            number: previous.map_or(0, |previous| previous.number) + 1,
+            tls: tls.collect(),
             pools,
             table: RouteTable::new(plan.routes.iter().map(|route| (&route.host, &route.path))),
             routes: plan.routes.iter().cloned().map(route).collect(),
@@ -105,9 +112,9 @@ impl Generation {
         &self.pools[index.at()]
     }
 
-    /// The certificates of the listener on an address; `None` where it has no TLS.
-    pub fn certificates(&self, listener: SocketAddr) -> Option<&Certificates> {
-        self.certificates.get(&listener)
+    /// TLS of the listener on an address; `None` where it has none.
+    pub fn tls(&self, listener: SocketAddr) -> Option<&Arc<ListenerTls>> {
+        self.tls.get(&listener)
     }
 
     /// Pools with endpoints whose first probe has no result yet.

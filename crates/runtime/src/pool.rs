@@ -21,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::attempt::Attempt;
 use crate::clock::Clock;
+use crate::endpoint_tls::EndpointTls;
 use crate::idle::Idle;
 use crate::probe_requests::ProbeRequests;
 use crate::random;
@@ -40,6 +41,8 @@ pub struct PoolHandle {
     pub metrics: Arc<PoolMetrics>,
     /// The cookies of its sessions, if they stay with their endpoints.
     pub sticky: Option<Sticky>,
+    /// TLS towards its endpoints; `None`: plain TCP.
+    pub tls: Option<EndpointTls>,
     shared: Arc<Shared>,
 }
 
@@ -116,7 +119,8 @@ impl PoolHandle {
         let state = shared.state.lock();
         let sticky = Sticky::new(&plan, state.seated().map(|(place, seat)| (place, seat.address)));
         drop(state);
-        Self { sticky, metrics: metrics.pool(plan.name.clone()), plan, shared }
+        let tls = plan.tls.as_ref().map(EndpointTls::new);
+        Self { sticky, tls, metrics: metrics.pool(plan.name.clone()), plan, shared }
     }
 
     /// Overrides what is configured of an endpoint; `false`: the pool has none of this address.

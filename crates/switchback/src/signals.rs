@@ -2,11 +2,20 @@
 //!
 //! On SIGTERM: readiness turns 503 and everything else goes on for `drain.delay`, until whoever sends
 //! traffic has noticed; then the listeners close, and what is in flight ends, at most
-//! `drain.timeout`; the process exits as soon as nothing is left. A second signal, or SIGINT, ends it
-//! at once. Pingora alone would close the listeners first and then sleep its whole grace period. SIGHUP
-//! reloads the configuration.
+//! `drain.timeout`; the process exits as soon as nothing is left. A second SIGTERM, or SIGINT, ends it
+//! at once. SIGHUP reloads the configuration.
+//!
+//! On SIGQUIT the listeners are handed over to another process. When that one serves, this one stops to
+//! accept and leaves; its kept connections have `drain.delay` to hear that they should close. If none
+//! comes, or it fails, everything goes on as if nothing had been asked.
+//!
+//! Pingora asks once how to shut down, and would then close the listeners first and sleep a grace period
+//! that was fixed at the start. So it is told only when nothing is left to wait for: this is the one
+//! clock, and what it counts is in the configuration in force.
 
-use std::io;
+mod watched;
+
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,26 +24,128 @@ use parking_lot::Mutex;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use switchback_core::plan::DrainPlan;
 use switchback_runtime::Gateway;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::app::App;
+use crate::app::doors::Doors;
+use crate::app::hand_over::{OfferError, Place, offer};
 use crate::reload::HangUps;
+use watched::Kind;
+
+pub(crate) use watched::Watched;
 
 /// Watches for the signals that end the gateway, and for SIGHUP.
 pub(crate) struct Signals {
     gateway: Arc<Gateway>,
+    doors: Arc<Doors>,
+    place: Place,
     hang_ups: Option<HangUps>,
     watched: Mutex<Option<Watched>>,
 }
 
-/// Between the closing of the listeners and the first look at what is in flight: a connection that
-/// was just accepted has its request counted by then.
+/// How the gateway is asked to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    AtOnce,
+    Drained,
+    HandedOver,
+}
+
+/// Between the closing of the listeners and the first look at who is left: Pingora gives each connection
+/// that it accepts a task, which counts it when it first runs.
 const SETTLE: Duration = Duration::from_millis(100);
 
 impl Signals {
-    /// What these signals mean for this gateway.
-    pub(crate) fn new(watched: Watched, gateway: Arc<Gateway>, hang_ups: Option<HangUps>) -> Self {
-        Self { gateway, hang_ups, watched: Mutex::new(Some(watched)) }
+    /// What these signals mean for this gateway, which hands its listeners over at this place.
+    pub(crate) fn new(watched: Watched, app: &App, place: Place) -> Self {
+        Self {
+            gateway: app.gateway().clone(),
+            doors: app.doors().clone(),
+            place,
+            hang_ups: app.hang_ups(),
+            watched: Mutex::new(Some(watched)),
+        }
+    }
+
+    /// Serves until a signal says otherwise.
+    async fn serve(&self, signals: &mut Watched) -> Leaving {
+        loop {
+            match signals.next().await {
+                Kind::Interrupt => return Leaving::AtOnce,
+                Kind::Terminate => return Leaving::Drained,
+                Kind::HangUp => self.hang_up(),
+                Kind::Quit => {
+                    if let Some(leaving) = self.hand_over(signals).await {
+                        return leaving;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Offers the listeners, while everything goes on; `None`: nobody has taken them.
+    async fn hand_over(&self, signals: &mut Watched) -> Option<Leaving> {
+        if !self.doors.are_open() {
+            log::error!("SIGQUIT: nothing is handed over before it was taken over");
+            return None;
+        }
+        let offer = async {
+            let sockets = self.doors.sockets().map_err(OfferError::Sending)?;
+            offer(&self.place, &sockets).await
+        };
+        let mut offer = pin!(offer);
+        loop {
+            tokio::select! {
+                taken = &mut offer => match taken {
+                    Ok(()) => return Some(Leaving::HandedOver),
+                    Err(error) => {
+                        log::error!("SIGQUIT: nothing was handed over, everything goes on: {error}");
+                        return None;
+                    }
+                },
+                kind = signals.next() => match kind {
+                    Kind::Interrupt => return Some(Leaving::AtOnce),
+                    Kind::Terminate => return Some(Leaving::Drained),
+                    Kind::HangUp => self.hang_up(),
+                    Kind::Quit => log::info!("SIGQUIT: the listeners are on offer already"),
+                },
+            }
+        }
+    }
+
+    fn hang_up(&self) {
+        // Where nobody listens there is nothing to read again.
+        let _ = self.hang_ups.as_ref().map(|told| told.send(()));
+    }
+
+    /// Leaves in order, as the configuration says that is in force at each step.
+    async fn leave(&self, leaving: Leaving) {
+        let drain = &self.gateway.drain;
+        let plan = || -> DrainPlan { self.gateway.current().plan.drain };
+        let delay = plan().delay;
+        if leaving == Leaving::HandedOver {
+            log::info!("another process serves; connections that are kept close within {delay:?}");
+            self.doors.close_all();
+            drain.hand_over();
+        } else {
+            log::info!("SIGTERM: not ready any more; listeners close in {delay:?}");
+            drain.leave();
+        }
+        tokio::time::sleep(delay).await;
+        self.doors.close();
+        drain.close();
+        let timeout = plan().timeout;
+        let (requests, connections) = (drain.in_flight(), drain.connections());
+        log::info!(
+            "listeners are closed; waiting for {requests} requests and {connections} connections, at \
+             most {timeout:?}"
+        );
+        tokio::time::sleep(SETTLE).await;
+        if drain.idle(timeout).await {
+            log::info!("nothing is left: leaving");
+        } else {
+            let (requests, connections) = (drain.in_flight(), drain.connections());
+            log::warn!("leaving; {requests} requests and {connections} connections are cut off");
+        }
     }
 }
 
@@ -45,123 +156,23 @@ impl ShutdownSignalWatch for Signals {
             // Pingora asks once.
             return std::future::pending().await;
         };
-        let name = loop {
-            match signals.next().await {
-                Kind::Interrupt => {
-                    log::info!("SIGINT: leaving at once");
-                    return ShutdownSignal::FastShutdown;
-                }
-                Kind::Terminate(name) => break name,
-                // Where nobody listens there is nothing to read again.
-                Kind::HangUp => drop(self.hang_ups.as_ref().map(|told| told.send(()))),
+        let leaving = self.serve(&mut signals).await;
+        if leaving == Leaving::AtOnce {
+            log::info!("SIGINT: leaving at once");
+            return ShutdownSignal::FastShutdown;
+        }
+        let again = async {
+            // Who hands over was not told to leave yet; it is leaving all the same.
+            if signals.end().await == Kind::Terminate && leaving == Leaving::HandedOver {
+                signals.end().await;
             }
         };
-        let DrainPlan { delay, timeout } = self.gateway.current().plan.drain;
-        log::info!("{name}: not ready any more; listeners close in {delay:?}");
-        self.gateway.drain.leave();
         tokio::select! {
-            () = tokio::time::sleep(delay) => {}
-            () = signals.ending() => {
+            () = self.leave(leaving) => ShutdownSignal::GracefulTerminate,
+            () = again => {
                 log::info!("second signal: leaving at once");
-                return ShutdownSignal::FastShutdown;
+                ShutdownSignal::FastShutdown
             }
         }
-        let in_flight = self.gateway.drain.in_flight();
-        log::info!("listeners close; waiting for {in_flight} requests, at most {timeout:?}");
-        leave_when_idle(self.gateway.clone(), timeout, signals);
-        ShutdownSignal::GracefulTerminate
     }
-}
-
-/// The signals that concern us; from its start on none of them ends the process by itself.
-pub(crate) struct Watched(UnboundedReceiver<Kind>);
-
-enum Kind {
-    Interrupt,
-    /// SIGTERM, or SIGQUIT, which will hand the listeners over in a later release.
-    Terminate(&'static str),
-    HangUp,
-}
-
-impl Watched {
-    /// Watches from now on, for whoever asks later: Pingora asks only when its services are up, and until
-    /// then a SIGTERM would end the process without a drain, and a SIGHUP end it at all. Registers on a
-    /// thread of its own, because no runtime is there yet, and returns when that is done.
-    ///
-    /// # Errors
-    ///
-    /// If the system lets no signal be watched.
-    pub(crate) fn start() -> io::Result<Self> {
-        let (kinds, watched) = unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let guard = runtime.enter();
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut quit = signal(SignalKind::quit())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        drop(guard);
-        let forward = async move {
-            loop {
-                let kind = tokio::select! {
-                    _ = terminate.recv() => Kind::Terminate("SIGTERM"),
-                    _ = quit.recv() => Kind::Terminate("SIGQUIT"),
-                    _ = interrupt.recv() => Kind::Interrupt,
-                    _ = hang_up.recv() => Kind::HangUp,
-                };
-                if kinds.send(kind).is_err() {
-                    return;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("signals".to_owned());
-        thread.spawn(move || runtime.block_on(forward))?;
-        Ok(Self(watched))
-    }
-
-    async fn next(&mut self) -> Kind {
-        match self.0.recv().await {
-            Some(kind) => kind,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Waits for a signal that ends the process.
-    async fn ending(&mut self) {
-        while let Kind::HangUp = self.next().await {}
-    }
-}
-
-/// Ends the process as soon as nothing is in flight, or another signal comes. On a thread of its own,
-/// because Pingora now sleeps its grace period, whole, on the one that runs [`Signals`]; when that
-/// is over, Pingora drops the requests that are left, which writes their lines, and the process ends.
-fn leave_when_idle(gateway: Arc<Gateway>, limit: Duration, mut signals: Watched) {
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let Ok(runtime) = runtime else { return };
-        let leave = runtime.block_on(async {
-            let idle = async {
-                tokio::time::sleep(SETTLE).await;
-                gateway.drain.idle(limit).await
-            };
-            tokio::select! {
-                idle = idle => {
-                    match idle {
-                        true => log::info!("nothing in flight: leaving"),
-                        false => {
-                            let left = gateway.drain.in_flight();
-                            log::warn!("leaving; {left} requests are cut off");
-                        }
-                    }
-                    idle
-                }
-                () = signals.ending() => {
-                    log::info!("second signal: leaving at once");
-                    true
-                }
-            }
-        });
-        if leave {
-            crate::app::exit(&gateway);
-        }
-    });
 }

@@ -28,6 +28,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::Proxied;
 use behavior::{Behavior, Ending, Health};
 use connection::Connection;
 use life::Leave;
@@ -54,6 +55,9 @@ struct Shared {
     leave: watch::Sender<Leave>,
     behavior: watch::Sender<Behavior>,
     health: Mutex<(String, Health)>,
+    /// Whether each connection has to begin with a PROXY header.
+    demands_header: AtomicBool,
+    headers: Mutex<Vec<Proxied>>,
     paused: watch::Sender<bool>,
     /// Tells every open connection to end; a receiver is made under the door's lock, so that none
     /// slips between a kill and its accept.
@@ -83,6 +87,8 @@ impl Backend {
             leave: watch::Sender::new(Leave::No),
             behavior: watch::Sender::new(behavior),
             health: Mutex::new(("/healthz".to_owned(), Health::Healthy)),
+            demands_header: AtomicBool::new(false),
+            headers: Mutex::default(),
             paused: watch::Sender::new(false),
             ended: watch::Sender::new(Ending::Rst),
             open: watch::Sender::new(BTreeSet::new()),
@@ -126,6 +132,18 @@ impl Backend {
     /// Sets the health path; a query behind it is ignored.
     pub fn set_health_path(&self, path: &str) {
         path.clone_into(&mut self.shared.health().0);
+    }
+
+    /// From now on a connection that does not begin with a PROXY header is reset, and counted by
+    /// [`Backend::malformed`].
+    pub fn demand_proxy_header(&self) {
+        self.shared.demands_header.store(true, Ordering::SeqCst);
+    }
+
+    /// The PROXY headers so far, one a connection.
+    #[must_use]
+    pub fn proxy_headers(&self) -> Vec<Proxied> {
+        self.shared.headers().clone()
     }
 
     /// Requests whose head has arrived, health requests not counted.
@@ -183,7 +201,8 @@ impl Backend {
         self.shared.refused_on_reuse.load(Ordering::SeqCst)
     }
 
-    /// Heads that were no HTTP/1.x; each was answered with 400.
+    /// Heads that were no HTTP/1.x, each of which was answered with 400; and PROXY headers that were
+    /// demanded and did not come.
     #[must_use]
     pub fn malformed(&self) -> u64 {
         self.shared.malformed.load(Ordering::SeqCst)
@@ -219,6 +238,10 @@ impl Drop for Backend {
 impl Shared {
     fn door(&self) -> MutexGuard<'_, Door> {
         self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn headers(&self) -> MutexGuard<'_, Vec<Proxied>> {
+        self.headers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn health(&self) -> MutexGuard<'_, (String, Health)> {

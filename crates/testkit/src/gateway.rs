@@ -14,6 +14,7 @@ pub(crate) mod watch;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -29,9 +30,9 @@ use process::Process;
 #[derive(Debug)]
 pub struct Gateway {
     process: Process,
-    dir: TempDir,
+    dir: Arc<TempDir>,
     described: GatewayBuilder,
-    ports: Ports,
+    ports: Arc<Ports>,
 }
 
 /// Why a gateway did not come up.
@@ -49,6 +50,15 @@ impl Gateway {
     /// Describes a gateway to be started.
     pub fn builder() -> GatewayBuilder {
         GatewayBuilder::default()
+    }
+
+    /// Starts a process with the same files and addresses that takes the listeners over, and waits for
+    /// nothing. The old one must be told by [`Signal::QUIT`].
+    #[must_use]
+    pub fn successor(&self, binary: impl AsRef<Path>) -> Self {
+        let process = self.described.spawn(binary.as_ref(), self.dir(), &["--upgrade"]);
+        let (dir, ports) = (Arc::clone(&self.dir), Arc::clone(&self.ports));
+        Self { process, dir, described: self.described.clone(), ports }
     }
 
     /// Where clients connect.

@@ -6,10 +6,11 @@
 //!
 //! Probes are not told apart: a test with this backend switches them off.
 
+mod lingering;
 mod raw;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -20,10 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::Recorded;
+use self::lingering::Lingering;
 use crate::backend::port::{BACKLOG, Port};
 use crate::backend::record::{Entry, Log, rehash};
 use crate::wire::Headers;
+use crate::{Proxied, Recorded, proxy_protocol};
 
 /// What an HTTP/2 backend does. Where nothing else is said, a request is read in full first, and with
 /// that counts as executed.
@@ -71,6 +73,8 @@ struct Shared {
     connections: AtomicU64,
     requests: AtomicU64,
     turned_away: AtomicU64,
+    /// Whether each connection has to begin with a PROXY header.
+    demands_header: AtomicBool,
     log: Log,
 }
 
@@ -83,6 +87,7 @@ impl H2Backend {
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            demands_header: AtomicBool::new(false),
             log: Log::default(),
         });
         let listener = shared.port.listen(BACKLOG).expect("the port is reserved for us");
@@ -99,6 +104,11 @@ impl H2Backend {
     /// Switches what the next request (or connection) meets.
     pub fn set(&self, behavior: H2Behavior) {
         *self.shared.behavior() = behavior;
+    }
+
+    /// From now on a connection that does not begin with a PROXY header is closed.
+    pub fn demand_proxy_header(&self) {
+        self.shared.demands_header.store(true, Ordering::SeqCst);
     }
 
     /// Connections accepted since the start.
@@ -153,17 +163,22 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     let mut open = JoinSet::new();
     loop {
         // The peer was gone before it was accepted; the next one may be there.
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((mut stream, _)) = listener.accept().await else { continue };
         let number = shared.connections.fetch_add(1, Ordering::SeqCst);
         let behavior = *shared.behavior();
         let shared = Arc::clone(&shared);
         open.spawn(async move {
+            let mut proxied = None;
+            if shared.demands_header.load(Ordering::SeqCst) {
+                let Ok(header) = proxy_protocol::take(&mut stream).await else { return };
+                proxied = Some(header);
+            }
             // An error is the peer's doing; the connection is over in any case.
             match behavior {
                 H2Behavior::GoawayBelow { answers, close } => {
                     _ = raw::serve(&shared, stream, answers, close).await;
                 }
-                _ => _ = serve(&shared, stream, number).await,
+                _ => _ = serve(&shared, stream, number, proxied).await,
             }
         });
     }
@@ -177,8 +192,14 @@ enum Demand {
     Close(SendResponse<Bytes>),
 }
 
-async fn serve(shared: &Arc<Shared>, stream: TcpStream, number: u64) -> Result<(), h2::Error> {
-    let mut connection: Connection<_, Bytes> = h2::server::handshake(stream).await?;
+async fn serve(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    number: u64,
+    proxied: Option<Proxied>,
+) -> Result<(), h2::Error> {
+    let mut connection: Connection<_, Bytes> =
+        h2::server::handshake(Lingering::new(stream)).await?;
     let (demand, mut demands) = mpsc::unbounded_channel();
     let mut streams = JoinSet::new();
     let (mut nth, mut unanswered) = (0, Vec::new());
@@ -187,7 +208,7 @@ async fn serve(shared: &Arc<Shared>, stream: TcpStream, number: u64) -> Result<(
             request = connection.accept() => {
                 let Some(request) = request else { return Ok(()) };
                 let (request, respond) = request?;
-                let turn = Turn { shared: Arc::clone(shared), demand: demand.clone(), number, nth };
+                let turn = Turn { shared: Arc::clone(shared), demand: demand.clone(), number, nth, proxied };
                 streams.spawn(turn.run(request, respond));
                 nth += 1;
             }
@@ -212,6 +233,7 @@ struct Turn {
     demand: mpsc::UnboundedSender<Demand>,
     number: u64,
     nth: u32,
+    proxied: Option<Proxied>,
 }
 
 impl Turn {
@@ -259,7 +281,12 @@ impl Turn {
         let headers: Headers = headers.collect();
         let target = head.uri.path_and_query().map_or("", |target| target.as_str());
         let on = (self.number, self.nth);
-        let entry = self.shared.log.begin(false, (head.method.as_str(), target, &headers), on);
+        let entry = self.shared.log.begin(
+            false,
+            (head.method.as_str(), target, &headers),
+            on,
+            self.proxied,
+        );
         while let Some(data) = body.data().await {
             let data = data?;
             body.flow_control().release_capacity(data.len())?;

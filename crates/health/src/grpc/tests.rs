@@ -74,7 +74,10 @@ async fn with_tls_it_agrees_on_http_2_or_fails() {
     assert_eq!(deaf.probed(grpc(""), tls).await, Err(why));
     let old = Endpoint::raw(b"HTTP/1.1 200 OK\r\n\r\n", true, Tls::Alpn(b"http/1.1")).await;
     let why = old.probed(grpc(""), tls).await.unwrap_err();
-    assert_eq!(why, "TLS handshake failed: received fatal alert: NoApplicationProtocol");
+    assert_eq!(
+        why,
+        "TLS handshake failed: the endpoint does not speak the version of HTTP that was asked for (alert NoApplicationProtocol)"
+    );
 }
 
 #[tokio::test]

@@ -71,6 +71,6 @@ async fn the_tcp_probe_offers_what_the_pool_speaks() {
         tls(pool);
         pool.protocol = Protocol::Http1;
     };
-    let why = "TLS handshake failed: received fatal alert: NoApplicationProtocol".to_owned();
+    let why = "TLS handshake failed: the endpoint does not speak the version of HTTP that was asked for (alert NoApplicationProtocol)".to_owned();
     assert_eq!(endpoint.probed(ProbePlan::Tcp, http_1).await, Err(why));
 }

@@ -125,6 +125,7 @@ impl Probed {
             statuses: &["pending", "healthy", "failing"],
             decisions: &[],
             reasons: &[],
+            refusals: &[],
         };
         let metrics = Metrics::new(vocabulary, "1.2.3", SystemTime::UNIX_EPOCH);
         let pool = Arc::new(PoolHandle::new(

@@ -179,7 +179,10 @@ pub(crate) fn begin_again(forward: &mut Forward) -> bool {
 
 /// The gateway's own answer, where none has begun.
 pub(crate) async fn answer(session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
-    if ctx.failure.is_none() && !session.was_upgraded() {
+    let refused = ctx.watch.as_ref().and_then(|watch| watch.refused());
+    if let Some(refusal) = refused {
+        ctx.refused(refusal);
+    } else if ctx.failure.is_none() && !session.was_upgraded() {
         ctx.failure = Some(unexplained(error));
     }
     let begun = header_sent(session).is_some();
@@ -188,7 +191,7 @@ pub(crate) async fn answer(session: &mut Session, error: &Error, ctx: &mut Ctx) 
     if let Some(status) = status {
         session.set_keepalive(None);
         // A client that cannot be answered is gone; there is nobody left to tell.
-        let _ = answer::send(session, answer::error(status, reason, &ctx.id)).await;
+        let _ = answer::send(session, answer::error(status, reason, ctx.details, &ctx.id)).await;
     }
     FailToProxy { error_code: status.unwrap_or(0), can_reuse_downstream: false }
 }
@@ -203,6 +206,7 @@ fn give_up(ctx: &mut Ctx, outcome: Outcome, decision: Decision) {
     ctx.stopped_by_a_limit = decision.is_by_a_limit();
     ctx.failure = Some(Failure {
         reason: meaning.reason,
+        detail: None,
         origin,
         decision: Some(decision.as_str()),
         pool: ctx.forward.as_ref().map(|forward| forward.pool.standing()),
@@ -268,7 +272,7 @@ fn unexplained(error: &Error) -> Failure {
         (ErrorSource::Downstream, _) => (refusal::BAD_REQUEST, Origin::Client),
         _ => (Outcome::Abandoned.meaning().reason, Origin::Gateway),
     };
-    Failure { reason, origin, decision: None, pool: None }
+    Failure { reason, detail: None, origin, decision: None, pool: None }
 }
 
 /// The status for an error that no outcome explains; `None` if there is nobody to answer.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use http::Version;
 use http::header::EXPECT;
-use pingora_core::{Error, ErrorSource};
+use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
 use switchback_core::Outcome;
 use switchback_core::retry::Decision;
@@ -44,13 +45,22 @@ pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error
 
 /// Reads, for a moment, what a client still sends of a request that has its answer. One that waits to
 /// be told to send its body sends nothing.
-pub(crate) async fn linger(session: &mut Session, error: Option<&Error>) {
-    let gone = error.is_some_and(|error| *error.esource() == ErrorSource::Downstream);
+pub(crate) async fn linger(session: &mut Session, error: Option<&Error>, ctx: &Ctx) {
+    // Who is refused goes on sending all the same.
+    let refused = ctx.watch.as_ref().is_some_and(|watch| watch.refused().is_some());
+    let gone = error.is_some_and(|error| {
+        let is_status = matches!(error.etype(), ErrorType::HTTPStatus(_));
+        *error.esource() == ErrorSource::Downstream && !refused && !is_status
+    });
     if gone || session.was_upgraded() || session.as_mut().is_body_done() {
         return;
     }
     if session.req_header().headers.contains_key(EXPECT) {
         return;
+    }
+    if session.req_header().version != Version::HTTP_2 {
+        // It learns at once that nothing more comes.
+        session.as_mut().shutdown().await;
     }
     session.set_total_drain_timeout(Some(LINGER));
     // Whatever it brings, the connection closes.
@@ -71,6 +81,7 @@ fn end_last_attempt(error: Option<&Error>, ctx: &mut Ctx) {
         ctx.stopped_by_a_limit = decision.is_by_a_limit();
         ctx.failure = Some(Failure {
             reason: outcome.meaning().reason,
+            detail: None,
             origin: Origin::Endpoint,
             decision: Some(decision.as_str()),
             pool: Some(forward.pool.standing()),

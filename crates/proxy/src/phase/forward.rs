@@ -1,9 +1,7 @@
 //! The request on its way to the endpoint.
 
-use std::fmt::Write;
-
-use http::StatusCode;
 use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
+use http::{StatusCode, Version};
 use pingora::http::RequestHeader;
 use pingora_core::{OrErr, Result};
 use pingora_proxy::Session;
@@ -11,9 +9,9 @@ use switchback_core::plan::Protocol;
 use switchback_runtime::Gateway;
 
 use crate::ctx::{Connections, Ctx};
-use crate::headers::{
-    FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REQUEST_ID,
-};
+use crate::headers::{X_REQUEST_ID, client_cert};
+use crate::tls::ClientCertificate;
+use crate::{hop, identity};
 
 /// Completes the request's header; Pingora has removed what is hop-by-hop.
 pub(crate) fn request_header(
@@ -22,38 +20,23 @@ pub(crate) fn request_header(
     request: &mut RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
-    let given = if ctx.from_trusted {
-        let fields = request.headers.get_all(&X_FORWARDED_FOR);
-        fields.iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(", ")
-    } else {
-        request.remove_header(&FORWARDED);
-        request.remove_header(&X_FORWARDED_PROTO);
-        request.remove_header(&X_FORWARDED_HOST);
-        String::new()
-    };
-    let mut forwarded_for = given;
-    if !forwarded_for.is_empty() {
-        forwarded_for.push_str(", ");
+    client_cert(request, ClientCertificate::in_digest(session.digest()))?;
+    // HTTP/1.0 need not name one; HTTP/1.1, which the endpoint gets, must.
+    if !request.headers.contains_key(HOST) {
+        request.insert_header(HOST, endpoint_host(ctx)?)?;
     }
-    // Writing to a string cannot fail.
-    let _ = write!(forwarded_for, "{}", ctx.connected.to_canonical());
-    request.insert_header(X_FORWARDED_FOR.clone(), forwarded_for)?;
-    if !request.headers.contains_key(&X_FORWARDED_PROTO) {
-        let scheme = if ctx.to_us_over_tls { "https" } else { "http" };
-        request.insert_header(X_FORWARDED_PROTO.clone(), scheme)?;
-    }
-    match request.headers.get(HOST).cloned() {
-        Some(host) if !request.headers.contains_key(&X_FORWARDED_HOST) => {
-            request.insert_header(X_FORWARDED_HOST.clone(), host)?;
-        }
-        Some(_) => {}
-        // HTTP/1.0 need not name one; HTTP/1.1, which the endpoint gets, must.
-        None => request.insert_header(HOST, endpoint_host(ctx)?)?,
-    }
+    identity::tell(request, &ctx.sender(), &ctx.generation.plan)?;
+    hop::count(request)?;
+    hop::check_trace(request);
     let id = HeaderValue::from_bytes(ctx.id.as_bytes());
     request.insert_header(X_REQUEST_ID.clone(), id.or_fail()?)?;
     // A connection of HTTP/2 has no such field; that of an upgrade is the client's.
     let own = ctx.forward.as_ref().filter(|it| it.pool.plan.protocol == Protocol::Http1);
+    if own.is_none() {
+        hop::to_http2(&session.req_header().headers, request)?;
+    } else if session.req_header().version == Version::HTTP_2 {
+        hop::join_cookies(request)?;
+    }
     if let Some(forward) = own.filter(|_| !request.headers.contains_key(UPGRADE)) {
         if forward.connections == Connections::Fresh {
             request.insert_header(CONNECTION, "close")?;
@@ -61,6 +44,12 @@ pub(crate) fn request_header(
             // Asked for it, Apache httpd tells how long it keeps the connection. Once is enough.
             request.insert_header(CONNECTION, "keep-alive")?;
         }
+    }
+    if ctx.expects_continue
+        && let (Some(watch), Some(forward)) = (&ctx.watch, &ctx.forward)
+    {
+        // The client waits for the endpoint, which is to say whether it wants the body.
+        watch.until(gateway.clock.now() + forward.pool.plan.timeouts.first_byte);
     }
     // Of a request without a body nothing more is heard on HTTP/2.
     if own.is_none() && session.as_mut().is_body_empty() {
@@ -74,6 +63,12 @@ pub(crate) fn request_header(
 pub(crate) fn request_body(gateway: &Gateway, end: bool, ctx: &mut Ctx) {
     let Some(attempt) = ctx.attempt.as_mut() else { return };
     attempt.facts.header_written = true;
+    if ctx.expects_continue
+        && let Some(watch) = &ctx.watch
+    {
+        watch.client_waits(false);
+        watch.off();
+    }
     if !end {
         return;
     }

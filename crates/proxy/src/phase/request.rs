@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use http::Version;
-use http::header::{HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, UPGRADE};
 use pingora::http::RequestHeader;
-use pingora_core::protocols::http::authority::raw_target_authority;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use switchback_core::outcome::refusal;
@@ -16,81 +15,55 @@ use switchback_core::retry::repeatable;
 use switchback_runtime::{Gateway, random};
 use switchback_telemetry::access::Attempts;
 use switchback_telemetry::{AccessRecord, Failure, Origin, Text};
-use ulid::Ulid;
+use switchback_wire::Refusal;
 
 use crate::ctx::{Ctx, Forward};
-use crate::guard::Guarded;
-use crate::{answer, client, hash_key, headers, sticky};
+use crate::edge::BODY_TOO_LARGE;
+use crate::{admission, answer, client, hash_key, headers, hop, id, sticky};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Notes who sends the request, and refuses one that names no host.
+/// Notes who sends the request, drops what may not be believed, and refuses what goes nowhere.
 pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
-    let connected = session
-        .client_addr()
-        .and_then(|address| address.as_inet())
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+    let connected = ctx.connection.as_ref().map(|it| it.client.ip());
+    let connected = connected.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let trusted = &ctx.generation.plan.trusted_proxies;
     ctx.from_trusted = !trusted.is_empty() && client::is_trusted(connected, trusted);
     ctx.connected = connected;
-    ctx.client = if ctx.from_trusted {
-        let fields = session.req_header().headers.get_all(&headers::X_FORWARDED_FOR);
-        client::address(connected, fields.iter().rev().map(|value| value.as_bytes()), trusted)
-    } else {
-        connected
-    };
-    ctx.to_us_over_tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
-    let said = ctx.from_trusted.then(|| headers::came_over_tls(session.req_header())).flatten();
-    ctx.over_tls = said.unwrap_or(ctx.to_us_over_tls);
-    ctx.id = request_id(session.req_header(), ctx);
-    ctx.watch = session.as_downstream().stream().and_then(Guarded::watch);
-    if let Some(watch) = &ctx.watch {
-        watch.off();
+    let header = session.req_header_mut();
+    admission::drop_fields(header, ctx.from_trusted, ctx.generation.plan.underscores);
+    admission::name_host(header)?;
+    if !ctx.upgrade {
+        // Pingora looks at this field alone. Not named by Connection it is meant for nobody (RFC 9110,
+        // section 7.8), and behind a body nobody could tell where the other protocol begins.
+        header.remove_header(&UPGRADE);
     }
-    name_host(session)?;
+    let said = ctx.from_trusted.then(|| client::said(connected, &header.headers, trusted));
+    ctx.client = said.map_or(connected, |said| said.address);
+    ctx.to_us_over_tls = ctx.connection.as_ref().is_some_and(|it| it.tls);
+    ctx.over_tls = said.and_then(|said| said.over_tls).unwrap_or(ctx.to_us_over_tls);
+    ctx.id = request_id(session.req_header(), ctx);
     if !gateway.access_log.is_off() {
         ctx.record = Some(Box::new(record(session.req_header(), ctx)));
     }
 
-    if gateway.drain.leaving() {
+    if gateway.drain.leaving() || ctx.last {
         session.set_keepalive(None);
     } else if session.get_keepalive().is_some() {
         // Only where Pingora keeps the connection at all: setting it elsewhere would revive one
         // that it has refused to reuse.
         session.set_keepalive(Some(whole_seconds(ctx.generation.plan.client_keepalive)));
     }
-    // A client may send its next request before this one is answered (RFC 9112, section 9.3.2). Not
-    // behind a chunked body: Pingora takes an empty chunk size for the last chunk, so what follows
-    // need not be a request at all (docs/decisions/0004-pipelining.md). Not behind an upgrade either:
-    // what follows one is not HTTP.
-    let chunked = session.req_header().headers.contains_key(TRANSFER_ENCODING);
-    let sound = !chunked && !session.is_upgrade_req();
-    session.as_downstream_mut().set_pipelining_enabled(sound);
+    // The limits are our stream's (crate::edge), which knows for whom is waited.
+    session.as_downstream_mut().set_read_timeout(None);
 
-    let header = session.req_header();
-    if header.version == Version::HTTP_10 {
+    if session.req_header().version == Version::HTTP_10 {
         session.set_ignore_info_resp(true);
-        return Ok(());
     }
-    // RFC 9112, section 3.2: exactly one Host.
-    if header.version == Version::HTTP_11 && header.headers.get_all(HOST).iter().count() != 1 {
-        return Err(refuse(ctx, 400, "a request names exactly one Host"));
+    match admission::refusal(session.req_header(), &ctx.generation.plan.limits) {
+        Some(refusal) => Err(refused(ctx, refusal)),
+        None => Ok(()),
     }
-    Ok(())
-}
-
-/// Gives an HTTP/1.0 request in absolute form, which need not have a Host, the one that its target
-/// names. Where it has both, Pingora has checked that they agree.
-fn name_host(session: &mut Session) -> Result<()> {
-    let header = session.req_header();
-    if header.version != Version::HTTP_10 || header.headers.contains_key(HOST) {
-        return Ok(());
-    }
-    let target = raw_target_authority(header.raw_path());
-    if let Some(host) = target.authority().and_then(|host| HeaderValue::from_bytes(host).ok()) {
-        session.req_header_mut().insert_header(HOST, host)?;
-    }
-    Ok(())
 }
 
 /// Rounded up: zero would mean for ever.
@@ -125,8 +98,18 @@ fn record(header: &RequestHeader, ctx: &Ctx) -> AccessRecord {
     }
 }
 
-/// Finds the route; answers redirects and what has none. Tells whether the request was answered.
-pub(crate) async fn route(session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+/// Finds the route; answers redirects and what has none, who asks whether the gateway is ready, and what may
+/// go no further. Tells whether the request was answered.
+pub(crate) async fn route(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+    let probed = ctx.connection.as_ref().and_then(|it| it.readiness.as_deref());
+    if probed.is_some_and(|path| path == session.req_header().uri.path()) {
+        answer::send(session, answer::readiness(gateway.readiness())).await?;
+        return Ok(true);
+    }
+    if hop::hops_left(session.req_header()) == Some(0) {
+        answer::send(session, answer::options()).await?;
+        return Ok(true);
+    }
     // A request whose body is still to come has no deadline yet: its client may take its time.
     let received = session.as_mut().is_body_empty();
     let header = session.req_header();
@@ -134,17 +117,26 @@ pub(crate) async fn route(session: &mut Session, ctx: &mut Ctx) -> Result<bool> 
     let Some(route) = ctx.route else {
         let failure = Failure {
             reason: refusal::NO_ROUTE,
+            detail: None,
             origin: Origin::Gateway,
             decision: None,
             pool: None,
         };
-        let header = answer::error(404, failure.reason, &ctx.id);
+        let header = answer::error(404, failure.reason, None, &ctx.id);
         ctx.failure = Some(failure);
         answer::send(session, header).await?;
         return Ok(true);
     };
     let generation = ctx.generation.clone();
     let plan = &generation.route(route).plan;
+    if let Some(most) = plan.max_body {
+        if length(header).is_some_and(|length| length > most) {
+            return Err(refused(ctx, BODY_TOO_LARGE));
+        }
+        if let Some(watch) = &ctx.watch {
+            watch.limit_body(most);
+        }
+    }
     let targets = match &plan.action {
         Action::Redirect(redirect) => {
             let Some(location) = answer::location(redirect, &plan.path, &header.uri) else {
@@ -171,6 +163,11 @@ pub(crate) async fn route(session: &mut Session, ctx: &mut Ctx) -> Result<bool> 
     let deadline = received.then(|| ctx.began + target.request_timeout);
     ctx.forward = Some(Forward::new(pool, chosen, deadline, request));
     Ok(false)
+}
+
+/// How long the request says that its body is.
+fn length(header: &RequestHeader) -> Option<u64> {
+    header.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// One of the targets, by weight.
@@ -206,17 +203,21 @@ fn request_id(header: &RequestHeader, ctx: &Ctx) -> Text {
     if let Some(id) = given.map(|value| value.as_bytes()).filter(sound) {
         return Text::from(id);
     }
-    let random = u128::from(random::bits()) << 64 | u128::from(random::bits());
-    let millis = ctx.time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
-    let id = Ulid::from_parts(u64::try_from(millis).unwrap_or(0), random);
-    Text::from(&*id.array_to_str(&mut [0; ulid::ULID_LEN]))
+    id::new(ctx.time)
+}
+
+fn refused(ctx: &mut Ctx, refusal: Refusal) -> Box<Error> {
+    ctx.refused(refusal);
+    Error::explain(ErrorType::HTTPStatus(refusal.status), refusal.details).into_down()
 }
 
 fn refuse(ctx: &mut Ctx, status: u16, why: &'static str) -> Box<Error> {
     ctx.status = Some(status);
+    ctx.details = Some(why);
     let client = status < 500;
     ctx.failure = Some(Failure {
         reason: if client { refusal::BAD_REQUEST } else { refusal::DESTINATION_UNAVAILABLE },
+        detail: None,
         origin: if client { Origin::Client } else { Origin::Gateway },
         decision: None,
         pool: None,

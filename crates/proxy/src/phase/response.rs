@@ -1,17 +1,18 @@
 //! The endpoint has answered: pass it on, or go elsewhere while nothing has been passed on.
 
-use http::header::TRANSFER_ENCODING;
+use http::header::{TRANSFER_ENCODING, UPGRADE};
 use http::{StatusCode, Version};
 use pingora::http::ResponseHeader;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use switchback_core::Outcome;
+use switchback_core::plan::Protocol;
 use switchback_core::retry::Decision;
 use switchback_runtime::Gateway;
 
 use crate::ctx::Ctx;
 use crate::phase::failure;
-use crate::{error, headers, sticky};
+use crate::{error, headers, sound, sticky};
 
 /// The error by which an answer is given up for another attempt.
 pub(crate) const RETRY_ON_STATUS: ErrorType = ErrorType::Custom("answer counts as a failure");
@@ -26,15 +27,33 @@ pub(crate) fn header(
 ) -> Result<()> {
     let interim =
         answer.status.is_informational() && answer.status != StatusCode::SWITCHING_PROTOCOLS;
-    if interim {
-        if let Some(attempt) = ctx.attempt.as_mut() {
-            attempt.facts.answer_begun = true;
+    let mut fault = sound::fault(answer, asked_for_websocket(session));
+    if interim && let Some(attempt) = ctx.attempt.as_mut() {
+        attempt.facts.answer_begun = true;
+        attempt.facts.interim = attempt.facts.interim.saturating_add(1);
+        if attempt.facts.interim > sound::INTERIM {
+            fault = Some("too many interim answers");
         }
-        headers::strip_hop_by_hop(answer);
+        let body_is_due = answer.status == StatusCode::CONTINUE && ctx.receiving();
+        if let Some(watch) = ctx.watch.as_ref().filter(|_| body_is_due) {
+            watch.client_waits(false);
+            watch.off();
+        }
+    }
+    if let Some(fault) = fault {
+        return Err(Error::explain(ErrorType::InvalidHTTPHeader, fault).into_up());
+    }
+    if interim {
+        // Pingora gives a connection up with any answer that comes before the request's end: also with
+        // this one, for which the client may be waiting with its body.
+        ctx.keepalive = ctx.keepalive.or(session.get_keepalive());
+        headers::strip_hop_by_hop(answer, false);
         return Ok(());
     }
-    if let Some(why) = unsound(session, answer) {
-        return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
+    if gateway.drain.leaving() {
+        session.set_keepalive(None);
+    } else if let Some(seconds) = ctx.keepalive.take() {
+        session.set_keepalive(Some(seconds));
     }
     let status = answer.status.as_u16();
     let fails = ctx.target().is_some_and(|target| target.retry.statuses.contains(status));
@@ -57,7 +76,7 @@ pub(crate) fn header(
             forward.passed_on = Some((Outcome::FailureStatus, decision));
         }
     }
-    headers::strip_hop_by_hop(answer);
+    headers::strip_hop_by_hop(answer, passes_trailers(session, ctx));
     // The client may have a header already, of an answer whose body never came. This one takes its
     // place if its header is the same; Pingora does not send it again.
     if let Some(begun) = failure::header_sent(session) {
@@ -69,11 +88,12 @@ pub(crate) fn header(
         sticky::keep(ctx, answer)?;
     }
     if let (Some(watch), Some(forward)) = (&ctx.watch, &ctx.forward) {
+        // Who waited to be told to send its body has its answer, and is waited for no longer than others.
+        watch.client_waits(false);
         let timeouts = &forward.pool.plan.timeouts;
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+            watch.begin_tunnel();
             watch.while_moving(timeouts.tunnel);
-            // Pingora would cut a client off that says nothing for a minute, whatever the endpoint says.
-            session.as_downstream_mut().set_read_timeout(None);
         } else if session.as_mut().is_body_done() {
             watch.while_moving(timeouts.idle);
         } else {
@@ -91,16 +111,16 @@ pub(crate) fn received(ctx: &mut Ctx) {
     }
 }
 
-/// Why an answer cannot be passed on: a protocol that nobody asked for, or a framing that Pingora would
-/// pass on without framing the body so (RFC 9112, section 6.1).
-fn unsound(session: &Session, answer: &ResponseHeader) -> Option<&'static str> {
-    if answer.status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
-        return Some("101 to a request that asked for no upgrade");
-    }
-    let mut codings = answer.headers.get_all(TRANSFER_ENCODING).iter();
-    let coding = codings.next()?.as_bytes().trim_ascii();
-    let sound = coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
-    (!sound).then_some("a Transfer-Encoding other than chunked")
+/// Whether the endpoint was asked to speak WebSocket; Pingora lets no other upgrade through.
+fn asked_for_websocket(session: &Session) -> bool {
+    let protocol = session.req_header().headers.get(UPGRADE).filter(|_| session.is_upgrade_req());
+    protocol.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Whether Pingora passes trailers of the answer on: from HTTP/2 to HTTP/2 alone.
+fn passes_trailers(session: &Session, ctx: &Ctx) -> bool {
+    let h2 = ctx.forward.as_ref().is_some_and(|it| it.pool.plan.protocol == Protocol::H2);
+    h2 && session.req_header().version == Version::HTTP_2
 }
 
 /// An HTTP/1.0 client knows no chunked coding: what has no length ends with the connection.

@@ -1,5 +1,6 @@
 //! The next attempt: an endpoint, the guard around it, and how Pingora is to connect.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, EXPECT};
@@ -10,14 +11,20 @@ use pingora_proxy::Session;
 use switchback_core::Outcome;
 use switchback_core::outcome::refusal;
 use switchback_core::retry::wait_before;
-use switchback_runtime::{Attempt, Begin, Gateway, PoolHandle, random};
+use switchback_runtime::{Attempt, Begin, Gateway, PoolHandle, random, verify_by_address};
 use switchback_telemetry::metrics::Wait;
 use switchback_telemetry::{Failure, Origin};
+use switchback_wire::proxy_protocol::Addresses;
 use tokio::time::timeout;
 
 use crate::ctx::{Ctx, Forward};
 use crate::peer::peer;
 use crate::phase::failure::begin_again;
+
+/// By how much Pingora's timeout for reads from endpoints, which runs too while a client pauses in its
+/// request, is longer than clients may pause: it must never come before the limits that the client's
+/// stream keeps, nor blame the endpoint for a client that pauses.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// Why there is no attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +54,7 @@ pub(crate) async fn endpoint(
         }
     }
     let time_left = time_left(gateway, ctx);
+    let proxied = proxied(ctx);
     let request_timeout = ctx.target().map(|target| target.request_timeout);
     let (Some(forward), Some(attempt)) = (ctx.forward.as_ref(), ctx.attempt.as_mut()) else {
         return Err(unavailable(ctx, No::Endpoint));
@@ -56,11 +64,29 @@ pub(crate) async fn endpoint(
     let connect = time_left.map_or(patience, |left| patience.min(left));
     let fair = request_timeout.map_or(patience, |limit| patience.min(limit));
     attempt.facts.hurried = connect < fair / 2;
-    let mut peer = peer(&forward.pool.plan, attempt.address(), forward.connections, connect);
+    let mut peer =
+        peer(&forward.pool.plan, attempt.address(), forward.connections, connect, proxied);
+    let pause = ctx.generation.plan.limits.body_timeout + MARGIN;
+    peer.options.read_timeout = peer.options.read_timeout.max(Some(pause));
+    if let Some(tls) = &forward.pool.tls {
+        tls.apply(&mut peer);
+        verify_by_address(&mut peer);
+    }
     if session.is_upgrade_req() {
         peer.options.read_timeout = Some(forward.pool.plan.timeouts.tunnel);
     }
     Ok(peer)
+}
+
+/// What is said of the client's connection to a pool that wants PROXY headers. Of a client that somebody
+/// else speaks for, the port is not known.
+fn proxied(ctx: &Ctx) -> Option<Addresses> {
+    ctx.forward.as_ref()?.pool.plan.proxy_protocol?;
+    let connection = ctx.connection.as_ref()?;
+    let itself = connection.client.ip().to_canonical() == ctx.client.to_canonical();
+    let port = if itself { connection.client.port() } else { 0 };
+    let source = SocketAddr::new(ctx.client, port);
+    Some(Addresses { source, destination: connection.local })
 }
 
 async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<Attempt, No> {
@@ -197,6 +223,7 @@ fn unavailable(ctx: &mut Ctx, no: No) -> Box<Error> {
     ctx.status = (no != No::Client).then_some(status);
     ctx.failure = Some(Failure {
         reason,
+        detail: None,
         origin,
         decision: None,
         pool: ctx.forward.as_ref().map(|forward| forward.pool.standing()),

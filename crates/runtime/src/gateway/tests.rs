@@ -1,6 +1,7 @@
 //! Configurations that follow each other.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use switchback_core::plan::{Admin, Balance, EndpointPlan, PoolPlan, SlowStart, Weight};
 use switchback_core::pool::PickRequest;

@@ -1,17 +1,22 @@
 //! The admin listener as a Pingora service.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use switchback_admin::{AdminState, Operator, Readiness};
-use switchback_runtime::Gateway;
+use switchback_runtime::{Gateway, NotReady};
+
+use super::StartError;
+use super::doors::Doors;
 
 pub(crate) struct Admin {
     gateway: Arc<Gateway>,
-    listener: TcpListener,
+    doors: Arc<Doors>,
+    listener: Mutex<Option<TcpListener>>,
     operator: Option<Arc<dyn Operator>>,
 }
 
@@ -19,38 +24,42 @@ struct Ready(Arc<Gateway>);
 
 impl Readiness for Ready {
     fn reasons_not_ready(&self) -> Vec<String> {
-        self.0.reasons_not_ready()
+        let missing = self.0.readiness().err().unwrap_or_default();
+        missing.iter().map(NotReady::to_string).collect()
     }
 }
 
 impl Admin {
     pub(crate) fn new(
         gateway: Arc<Gateway>,
-        listener: TcpListener,
+        doors: Arc<Doors>,
+        address: SocketAddr,
         operator: Option<Arc<dyn Operator>>,
-    ) -> Self {
-        Self { gateway, listener, operator }
-    }
-
-    fn listener(&self) -> std::io::Result<tokio::net::TcpListener> {
-        let listener = self.listener.try_clone()?;
-        listener.set_nonblocking(true)?;
-        tokio::net::TcpListener::from_std(listener)
+    ) -> Result<Self, StartError> {
+        let what = "admin listener";
+        let listener = doors.socket(address);
+        let listener = listener.map_err(|source| StartError::Bind { what, address, source })?;
+        Ok(Self { gateway, doors, listener: Mutex::new(Some(listener)), operator })
     }
 }
 
 #[async_trait]
 impl BackgroundService for Admin {
-    /// Answers as long as the process lives: whoever asks during the drain shall be told "not ready"
-    /// rather than nothing.
+    /// Answers as long as the process lives, unless it was handed over: whoever asks during the drain
+    /// shall be told "not ready" rather than nothing.
     async fn start(&self, _shutdown: ShutdownWatch) {
+        // Pingora starts a service once.
+        let Some(listener) = self.listener.lock().take() else { return };
         let state = AdminState {
             metrics: self.gateway.metrics.clone(),
             readiness: Arc::new(Ready(self.gateway.clone())),
             operator: self.operator.clone(),
         };
-        let result = match self.listener() {
-            Ok(listener) => switchback_admin::serve(listener, state, std::future::pending()).await,
+        self.doors.opened().await;
+        let doors = self.doors.clone();
+        let closed = async move { doors.all_closed().await };
+        let result = match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => switchback_admin::serve(listener, state, closed).await,
             Err(error) => Err(error),
         };
         if let Err(error) = result {

@@ -1,11 +1,14 @@
 //! From a plan to running services.
 
 mod admin;
+mod cgroup;
+pub(crate) mod doors;
 mod error;
+pub(crate) mod hand_over;
 mod health;
+mod opening;
+mod room;
 
-use std::net::{SocketAddr, TcpListener};
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,11 +26,16 @@ use switchback_telemetry::{AccessLog, Guard, Sink};
 pub(crate) use error::StartError;
 
 use crate::reload::{ByApi, HangUps, Reloader, Reloads};
+use doors::{Behind, Doors};
+use hand_over::Inherited;
+use opening::Opening;
+use room::Room;
 
 /// The gateway, ready to run.
 pub(crate) struct App {
     server: Server,
     gateway: Arc<Gateway>,
+    doors: Arc<Doors>,
     access_log: Guard,
     hang_ups: Option<HangUps>,
 }
@@ -55,31 +63,36 @@ const CUT_OFF: Duration = Duration::from_millis(500);
 const UPSTREAM_CONNECTIONS: usize = 16_384;
 
 impl App {
-    /// Opens what the plan names and builds the services. A configuration that has an origin is read
-    /// again when it changes.
+    /// Opens what the plan names, but for what is inherited, and builds the services. A configuration that
+    /// has an origin is read again when it changes.
     ///
     /// # Errors
     ///
     /// If an address cannot be bound or the access log not be opened.
-    pub(crate) fn new(mut plan: Plan, origin: Option<Origin>) -> Result<Self, StartError> {
-        for listener in &plan.listeners {
-            // Pingora panics where it cannot bind. It binds anew, so this only asks.
-            bind("listener", listener.address).map(drop)?;
-        }
-        let admin = bind("admin listener", plan.admin.address)?;
+    pub(crate) fn new(
+        mut plan: Plan,
+        origin: Option<Origin>,
+        inherited: Inherited,
+    ) -> Result<Self, StartError> {
+        let room = Room::make();
+        let Inherited { sockets, predecessor } = inherited;
+        let doors = Arc::new(Doors::new(doors::bind(&plan, sockets)?));
         discover(&mut plan)?;
-        let threads = threads(plan.threads);
+        let threads = room::threads(plan.threads);
         let listeners = plan.listeners.clone();
-        let grace = plan.drain.timeout;
+        let admin = plan.admin.address;
         let sink = sink(&plan.access_log);
         let (access_log, guard) = AccessLog::start(&sink)
             .map_err(|source| StartError::AccessLog { to: plan.access_log.clone(), source })?;
         let gateway = Gateway::new(plan, access_log, env!("CARGO_PKG_VERSION"));
+        gateway.set_room(room.connections());
 
-        let mut server = Server::new_with_opt_and_conf(None, conf(threads, grace));
+        let mut server = Server::new_with_opt_and_conf(None, conf(threads));
         server.bootstrap();
         let conf = server.configuration.clone();
-        server.add_service(switchback_proxy::service(&gateway, &listeners, &conf));
+        let addresses = listeners.iter().map(|listener| listener.address);
+        let proxy = switchback_proxy::service(&gateway, &listeners, &conf);
+        server.add_service(Behind::new(proxy, doors.clone(), addresses.clone())?);
         server.add_service(background_service("health", health::Probes::new(gateway.clone())));
         let (mut operator, mut hang_ups) = (None, None);
         if let Some(origin) = origin {
@@ -89,16 +102,32 @@ impl App {
             operator = Some(Arc::new(ByApi(reloader)) as Arc<dyn Operator>);
             hang_ups = Some(told);
         }
-        let admin = admin::Admin::new(gateway.clone(), admin, operator);
+        let admin = admin::Admin::new(gateway.clone(), doors.clone(), admin, operator)?;
         server.add_service(background_service("admin", admin));
-        let addresses: Vec<_> = listeners.iter().map(|at| at.address.to_string()).collect();
-        log::info!("listening on {}, {threads} threads", addresses.join(", "));
-        Ok(Self { server, gateway, access_log: guard, hang_ups })
+        match predecessor {
+            None => doors.open(),
+            Some(predecessor) => {
+                let opening = Opening::new(gateway.clone(), doors.clone(), predecessor);
+                server.add_service(background_service("opening", opening));
+            }
+        }
+        let addresses: Vec<_> = addresses.map(|at| at.to_string()).collect();
+        log::info!(
+            "listening on {}, {threads} threads, up to {} connections ({room})",
+            addresses.join(", "),
+            gateway.room(),
+        );
+        Ok(Self { server, gateway, doors, access_log: guard, hang_ups })
     }
 
     /// What the services share.
     pub(crate) fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// The listening sockets.
+    pub(crate) fn doors(&self) -> &Arc<Doors> {
+        &self.doors
     }
 
     /// Where SIGHUP is to be told; `None`: there is nothing to read again.
@@ -117,22 +146,10 @@ impl App {
     }
 }
 
-/// Ends the process, with what was logged written out.
-pub(crate) fn exit(gateway: &Gateway) -> ! {
-    if !gateway.access_log.flush(LOG_FLUSH) {
-        log::warn!("the end of the access log could not be written");
-    }
-    std::process::exit(0)
-}
-
 fn close(access_log: Guard) {
     if !access_log.close(LOG_FLUSH) {
         log::warn!("the end of the access log could not be written");
     }
-}
-
-fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|source| StartError::Bind { what, address, source })
 }
 
 /// Asks each pool's source for its endpoints.
@@ -149,15 +166,6 @@ pub(crate) fn discover(plan: &mut Plan) -> Result<(), StartError> {
     Ok(())
 }
 
-/// As configured, or one for each CPU that the process may use: the standard library reads the
-/// cgroup's limit, not the machine's size.
-fn threads(configured: Option<NonZeroU32>) -> usize {
-    match configured {
-        Some(threads) => threads.get() as usize,
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    }
-}
-
 fn sink(plan: &AccessLogPlan) -> Sink {
     match plan {
         AccessLogPlan::Stdout => Sink::Stdout,
@@ -166,16 +174,16 @@ fn sink(plan: &AccessLogPlan) -> Sink {
     }
 }
 
-fn conf(threads: usize, grace: Duration) -> ServerConf {
+fn conf(threads: usize) -> ServerConf {
     ServerConf {
         threads,
         // A count of tries in all; ours decides, and a request may go round any pool.
         max_retries: usize::MAX,
         // Pingora multiplies it by the threads.
         upstream_keepalive_pool_size: UPSTREAM_CONNECTIONS.div_ceil(threads),
-        // Our own watch ends the process sooner, when nothing is in flight.
-        grace_period_seconds: Some(grace.as_secs() + 1),
-        graceful_shutdown_timeout_seconds: Some(1),
+        // Our own watch has waited for whatever there was to wait for.
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(0),
         ..ServerConf::default()
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the gateway until SIGTERM (drains first) or SIGINT (at once)
+    /// Run the gateway until SIGTERM (drains first) or SIGINT (at once), or until SIGQUIT and a successor
     Run(run::Run),
     /// Check the configuration: every problem at once, and with --probe every endpoint; exit status 1 if
     /// there is an error

@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
 use super::{DemoError, Options, backend};
+use crate::app::hand_over::Inherited;
 use crate::app::{App, StartError};
 
 /// The pool of the demo, as the gateway's log names it.
@@ -87,7 +88,7 @@ impl Gateway {
     /// Waits until it takes requests and knows its backends.
     pub(super) async fn ready(&self) -> Result<(), DemoError> {
         let ready = async {
-            while !self.shared.reasons_not_ready().is_empty()
+            while self.shared.readiness().is_err()
                 || TcpStream::connect(self.address).await.is_err()
             {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -122,7 +123,7 @@ fn build(options: &Options, endpoints: &[SocketAddr]) -> Result<(App, SocketAddr
     loop {
         tries += 1;
         let [listener, admin] = free_ports().map_err(DemoError::Ports)?;
-        match App::new(plan(options, endpoints, listener, admin), None) {
+        match App::new(plan(options, endpoints, listener, admin), None, Inherited::default()) {
             Ok(app) => return Ok((app, listener)),
             Err(StartError::Bind { .. }) if tries < TRIES => {}
             Err(error) => return Err(DemoError::Gateway(error)),

@@ -102,6 +102,7 @@ fn push_attempt(out: &mut Vec<u8>, attempt: &AttemptRecord) {
 
 fn push_failure(out: &mut Vec<u8>, failure: &Failure) {
     push_name(out, "reason", Some(failure.reason));
+    push_name(out, "detail", failure.detail);
     push_name(out, "origin", Some(failure.origin.as_str()));
     push_name(out, "decision", failure.decision);
     if let Some(pool) = failure.pool {

@@ -85,6 +85,8 @@ pub struct AttemptRecord {
 pub struct Failure {
     /// The stable reason, an error token of RFC 9209 where one exists.
     pub reason: &'static str,
+    /// What it was just, where a reason has kinds.
+    pub detail: Option<&'static str>,
     /// Whose doing it was.
     pub origin: Origin,
     /// The rule that stopped another attempt.

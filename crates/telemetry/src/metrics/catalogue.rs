@@ -92,6 +92,16 @@ families! {
         "Time from the first byte of a request to the end of its response.";
     RequestsInFlight: Gauge "switchback_requests_in_flight" []
         "Requests that have begun and not ended.";
+    RequestsRefused: Counter "switchback_requests_refused_total" ["reason"]
+        "Requests that were refused for what they are, before a route was looked for or while their body came, by what is wrong with them.";
+    Connections: Gauge "switchback_connections" []
+        "Connections of clients that are open.";
+    ConnectionsAccepted: Counter "switchback_connections_accepted_total" []
+        "Connections of clients that were accepted, also those that were refused then.";
+    ConnectionsRefused: Counter "switchback_connections_refused_total" ["reason"]
+        "Connections of clients that were refused: too many in all or from one address, or without the PROXY header that is due.";
+    TlsHandshakeFailures: Counter "switchback_tls_handshake_failures_total" ["reason"]
+        "TLS handshakes of clients that failed, by reason.";
     Attempts: Counter "switchback_attempts_total" ["pool", "endpoint", "outcome"]
         "Attempts that ended, by outcome. A request has one, and one more for each retry.";
     Retries: Counter "switchback_retries_total" ["pool", "decision"]

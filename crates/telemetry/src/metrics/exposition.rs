@@ -93,6 +93,22 @@ impl<'a> Snapshot<'a> {
                 .iter()
                 .try_for_each(|(route, handle)| out.histogram([route], &handle.duration)),
             Family::RequestsInFlight => out.gauge([], families.requests_in_flight.value()),
+            Family::RequestsRefused => {
+                let mut counts = families.requests_refused.iter();
+                counts.try_for_each(|(reason, count)| out.counter([reason], count))
+            }
+            Family::Connections => out.gauge([], families.connections.value()),
+            Family::ConnectionsAccepted => {
+                out.counter([], families.connections_accepted.load(Ordering::Relaxed))
+            }
+            Family::ConnectionsRefused => {
+                let mut counts = families.connections_refused.iter();
+                counts.try_for_each(|(reason, count)| out.counter([reason], count))
+            }
+            Family::TlsHandshakeFailures => {
+                let mut reasons = families.tls_handshake_failures.iter();
+                reasons.try_for_each(|(reason, count)| out.counter([reason], count))
+            }
             Family::Attempts => self.each_endpoint(|labels, handle| {
                 handle.attempts.counted().try_for_each(|(outcome, count)| {
                     out.counter([labels[0], labels[1], outcome], count)

@@ -24,6 +24,7 @@ mod histogram;
 mod pool;
 mod route;
 mod table;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -38,6 +39,7 @@ pub use counters::InFlight;
 pub use endpoint::EndpointMetrics;
 pub use pool::{PoolMetrics, Wait};
 pub use route::RouteMetrics;
+pub use tls::TlsFailure;
 
 use self::client_errors::ClientErrors;
 use self::counters::{Gauge, Row};
@@ -48,6 +50,9 @@ use crate::origin::Origin;
 
 /// What came of a reload, by index.
 const RELOADS: &[&str] = &["applied", "refused"];
+
+/// Why a connection is refused.
+const CONNECTIONS: &[&str] = &["connections", "connections_per_client", "proxy_header"];
 
 /// The label values that the program defines, each in the order of its own index.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +65,8 @@ pub struct Vocabulary {
     pub decisions: &'static [&'static str],
     /// Why a request can fail.
     pub reasons: &'static [&'static str],
+    /// What can be wrong with a request.
+    pub refusals: &'static [&'static str],
 }
 
 /// All metrics of the process.
@@ -81,6 +88,11 @@ struct Families {
     reloads: Row,
     last_reload_refused: AtomicBool,
     requests_in_flight: Gauge,
+    requests_refused: Row,
+    connections: Gauge,
+    connections_accepted: AtomicU64,
+    connections_refused: Row,
+    tls_handshake_failures: Row,
     client_errors: ClientErrors,
     access_log: OnceLock<AccessLog>,
     routes: Table<Arc<str>, RouteMetrics>,
@@ -105,6 +117,11 @@ impl Metrics {
             reloads: Row::new(RELOADS),
             last_reload_refused: AtomicBool::new(false),
             requests_in_flight: Gauge::default(),
+            requests_refused: Row::new(vocabulary.refusals),
+            connections: Gauge::default(),
+            connections_accepted: AtomicU64::new(0),
+            connections_refused: Row::new(CONNECTIONS),
+            tls_handshake_failures: Row::new(TlsFailure::NAMES),
             client_errors: ClientErrors::new(vocabulary.reasons),
             access_log: OnceLock::new(),
             routes: Table::default(),
@@ -152,10 +169,31 @@ impl Metrics {
         self.families.requests_in_flight.enter()
     }
 
+    /// Counts a request that was refused for what it is.
+    pub fn request_refused(&self, reason: &'static str) {
+        self.families.requests_refused.add_named(reason);
+    }
+
+    /// Counts a connection of a client, as open until the returned guard is dropped.
+    pub fn connection_opened(&self) -> InFlight {
+        self.families.connections_accepted.fetch_add(1, Ordering::Relaxed);
+        self.families.connections.enter()
+    }
+
+    /// Counts a connection that was refused.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.families.connections_refused.add_named(reason);
+    }
+
     /// Counts a request that failed. `alternatives` says whether something else could still have been
     /// tried. With alternatives the count is the broken promise, and must stay zero.
     pub fn client_error(&self, origin: Origin, alternatives: bool, reason: &'static str) {
         self.families.client_errors.add(origin, alternatives, reason);
+    }
+
+    /// Counts a client's TLS handshake that failed.
+    pub fn tls_handshake_failed(&self, failure: TlsFailure) {
+        self.families.tls_handshake_failures.add(failure as usize);
     }
 
     /// Notes the number of the configuration that is in force.

@@ -8,6 +8,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
     statuses: &["pending", "healthy", "failing"],
     decisions: &["retry", "stop: not idempotent"],
     reasons: &["connection_refused", "destination_unavailable"],
+    refusals: &["invalid_host"],
 };
 
 fn metrics() -> Metrics {
@@ -133,6 +134,14 @@ fn a_fresh_process_exposes_this() {
             "# UNIT switchback_request_duration_seconds seconds",
             "# TYPE switchback_requests_in_flight gauge",
             "switchback_requests_in_flight 0",
+            "# TYPE switchback_tls_handshake_failures counter",
+            "switchback_tls_handshake_failures_total{reason=\"timeout\"} 0",
+            "switchback_tls_handshake_failures_total{reason=\"closed\"} 0",
+            "switchback_tls_handshake_failures_total{reason=\"plain_http\"} 0",
+            "switchback_tls_handshake_failures_total{reason=\"no_certificate\"} 0",
+            "switchback_tls_handshake_failures_total{reason=\"bad_certificate\"} 0",
+            "switchback_tls_handshake_failures_total{reason=\"alert\"} 0",
+            "switchback_tls_handshake_failures_total{reason=\"protocol\"} 0",
             "# TYPE switchback_attempts counter",
             "# TYPE switchback_retries counter",
             "# TYPE switchback_pool_waiting gauge",
@@ -210,6 +219,20 @@ fn exactly_one_status_is_one_and_staying_is_no_change() {
         assert_eq!(current, Some(is_current), "{status}");
         let changed = format!("switchback_endpoint_status_changes_total{labels}");
         assert_eq!(value(&rendered, &changed), Some(changes), "{status}");
+    }
+}
+
+#[test]
+fn a_failed_handshake_is_counted_under_its_own_reason() {
+    let metrics = metrics();
+    for (failure, reason) in [
+        (TlsFailure::Timeout, "timeout"),
+        (TlsFailure::BadCertificate, "bad_certificate"),
+        (TlsFailure::Protocol, "protocol"),
+    ] {
+        metrics.tls_handshake_failed(failure);
+        let series = format!("switchback_tls_handshake_failures_total{{reason=\"{reason}\"}}");
+        assert_eq!((failure.as_str(), value(&metrics.render(), &series)), (reason, Some(1.0)));
     }
 }
 

@@ -19,6 +19,7 @@ use super::life::Leave;
 use super::record::{Entry, rehash};
 use crate::wire::body::BodyDecoder;
 use crate::wire::{self, MAX_HEAD};
+use crate::{Proxied, proxy_protocol};
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
@@ -28,6 +29,7 @@ pub(super) struct Connection {
     paused: watch::Receiver<bool>,
     number: u64,
     nth: u32,
+    proxied: Option<Proxied>,
     _open: Open,
 }
 
@@ -65,7 +67,7 @@ impl Connection {
     pub(super) fn new(shared: Arc<Shared>, stream: TcpStream, number: u64) -> Self {
         let (ended, paused) = (shared.ended.subscribe(), shared.paused.subscribe());
         let (buf, open) = (BytesMut::new(), Open(Arc::clone(&shared), number));
-        Self { shared, stream, buf, ended, paused, number, nth: 0, _open: open }
+        Self { shared, stream, buf, ended, paused, number, nth: 0, proxied: None, _open: open }
     }
 
     /// Serves until either side ends it.
@@ -89,6 +91,9 @@ impl Connection {
             Some(_) => std::future::pending().await,
             None => {}
         }
+        if self.shared.demands_header.load(Ordering::SeqCst) && self.proxy_header().await.is_err() {
+            return Ending::Rst;
+        }
         let mut idle = None;
         loop {
             // An error is the peer's doing; there is nothing left to close but our side.
@@ -98,6 +103,27 @@ impl Connection {
                 Next::End(ending) => return ending,
             }
         }
+    }
+
+    /// Reads the PROXY header, and records it.
+    async fn proxy_header(&mut self) -> io::Result<()> {
+        let header = loop {
+            match proxy_protocol::parse(&self.buf) {
+                Ok(Some(header)) => break Ok(header),
+                Ok(None) if self.fill().await? > 0 => {}
+                // A connection that comes to nothing may be a probe's, or a client's that left.
+                Ok(None) if self.buf.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(None) => break Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) => break Err(error),
+            }
+        };
+        let (len, proxied) = header.inspect_err(|_| {
+            self.shared.malformed.fetch_add(1, Ordering::SeqCst);
+        })?;
+        self.buf.advance(len);
+        self.shared.headers().push(proxied);
+        self.proxied = Some(proxied);
+        Ok(())
     }
 
     /// One request and its answer.
@@ -120,7 +146,8 @@ impl Connection {
             return self.refuse().await;
         };
         let head = (&*info.method, &*info.target, &info.headers);
-        let entry = self.shared.log.begin(health.is_some(), head, (self.number, info.nth));
+        let entry =
+            self.shared.log.begin(health.is_some(), head, (self.number, info.nth), self.proxied);
         let expects = wire::has_token(&info.headers, "expect", "100-continue");
         let mut request = Request { info, entry, body, keep, content: Vec::new(), expects };
         if !behavior.is_early() || request.body.is_done() {

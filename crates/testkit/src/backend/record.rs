@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{Backend, TEST_ID};
+use crate::Proxied;
 use crate::wire::{self, Headers};
 
 /// One request, from the moment its head was complete.
@@ -30,6 +31,8 @@ pub struct Recorded {
     pub connection: u64,
     /// Which request on this connection, from zero.
     pub nth: u32,
+    /// The PROXY header that the connection began with, where the backend demands one.
+    pub proxied: Option<Proxied>,
     /// Received in full, the body included.
     pub complete: bool,
     /// The answer was written in full.
@@ -102,6 +105,7 @@ impl Log {
         health: bool,
         head: (&str, &str, &Headers),
         on: (u64, u32),
+        proxied: Option<Proxied>,
     ) -> Entry {
         let (method, target, headers) = head;
         let recorded = Recorded {
@@ -113,6 +117,7 @@ impl Log {
             body_hash: HASH_OF_NOTHING,
             connection: on.0,
             nth: on.1,
+            proxied,
             complete: false,
             answered: false,
             at: Instant::now(),

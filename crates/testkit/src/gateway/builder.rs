@@ -7,8 +7,9 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -17,6 +18,8 @@ use super::ports::Ports;
 use super::process::Process;
 use super::{Gateway, StartFailure};
 use crate::{Client, until};
+
+const MAIN_FILE: &str = "switchback.yaml";
 
 const MAIN: &[(&str, &str)] = &[
     ("listeners", "[ { address: $LISTEN } ]"),
@@ -156,16 +159,23 @@ impl GatewayBuilder {
     async fn start_once(&self, binary: &Path) -> Result<Gateway, StartFailure> {
         let ports = Ports::reserve();
         let dir = TempDir::new().expect("a temporary folder");
-        let config = self.write_files(dir.path(), &ports);
-        let mut command = Command::new(binary);
-        command.arg("run").arg("-c").arg(config).current_dir(dir.path());
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        let process = Process::spawn(command);
+        self.write_files(dir.path(), &ports);
+        let process = self.spawn(binary, dir.path(), &[]);
+        let (dir, ports) = (Arc::new(dir), Arc::new(ports));
         let gateway = Gateway { process, dir, described: self.clone(), ports };
         if self.wait { gateway.ready_within(self.deadline).await } else { Ok(gateway) }
     }
 
-    fn write_files(&self, dir: &Path, ports: &Ports) -> PathBuf {
+    /// Runs the configuration in a folder; processes that run the same one find each other there.
+    pub(super) fn spawn(&self, binary: &Path, dir: &Path, arguments: &[&str]) -> Process {
+        let mut command = Command::new(binary);
+        command.arg("run").arg("-c").arg(dir.join(MAIN_FILE)).args(arguments).current_dir(dir);
+        command.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", dir);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        Process::spawn(command)
+    }
+
+    fn write_files(&self, dir: &Path, ports: &Ports) {
         for (path, contents) in &self.files {
             write_file(dir, path, contents);
         }
@@ -173,8 +183,7 @@ impl GatewayBuilder {
             let text = ports.fill(&pool.text(), dir);
             write_file(dir, &pool_path(&pool.name), text.as_bytes());
         }
-        write_file(dir, "switchback.yaml", ports.fill(&self.main_text(), dir).as_bytes());
-        dir.join("switchback.yaml")
+        write_file(dir, MAIN_FILE, ports.fill(&self.main_text(), dir).as_bytes());
     }
 
     /// The file of a pool, with other endpoints.
@@ -217,7 +226,10 @@ impl Gateway {
                 return Some(false);
             }
             // A connection without a request, so that nothing is counted.
-            let accepts = Client::connect(self.addr()).await.is_ok();
+            let mut accepts = Client::connect(self.addr()).await.is_ok();
+            if self.described.main.contains("$SPARE") {
+                accepts &= Client::connect(self.spare_addr()).await.is_ok();
+            }
             (accepts && self.is_ready().await).then_some(true)
         });
         match ready.await {

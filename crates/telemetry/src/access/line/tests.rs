@@ -97,6 +97,7 @@ fn a_failed_request_says_why_and_what_the_pool_was_like() {
     }];
     failed.failure = Some(Failure {
         reason: "http_response_timeout",
+        detail: None,
         origin: Origin::Gateway,
         decision: Some("stop: not idempotent"),
         pool: Some(PoolState { healthy: 2, total: 3 }),

@@ -1,0 +1,53 @@
+//! What is known of a request before its phases: its connection, and who watches its client.
+//!
+//! Pingora makes the context of a request out of nothing (`new_ctx`), and hands sessions around that
+//! know of the connection what Pingora knows. So it stands beside the task that runs the request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::task_local;
+
+use super::watch::Watch;
+
+/// The connection of a client.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Who connected: the socket's other end, or whom a trusted proxy named in its PROXY header.
+    pub(crate) client: SocketAddr,
+    /// Where to: our own end, or that of the proxy.
+    pub(crate) local: SocketAddr,
+    /// Whether the client came over TLS, to us or to the proxy that says so in its PROXY header.
+    pub(crate) tls: bool,
+    /// The path by which its listener tells whether the gateway is ready.
+    pub(crate) readiness: Option<Arc<str>>,
+}
+
+/// A request as it comes in.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) watch: Arc<Watch>,
+    /// Whether it is the last one on its connection.
+    pub(crate) last: bool,
+    /// Whether the client waits to be told to send its body.
+    pub(crate) expects_continue: bool,
+    /// Whether the client asks for another protocol, in a request that ends with its header.
+    pub(crate) upgrade: bool,
+}
+
+task_local! {
+    static INCOMING: Incoming;
+}
+
+impl Incoming {
+    /// Runs a request that came in so.
+    pub(super) async fn run<F: Future>(self, request: F) -> F::Output {
+        INCOMING.scope(self, request).await
+    }
+
+    /// Of the request that this task runs; `None` outside of [`Self::run`].
+    pub(crate) fn current() -> Option<Self> {
+        INCOMING.try_with(Clone::clone).ok()
+    }
+}

@@ -1,0 +1,179 @@
+//! A connection that speaks HTTP/2: requests beside each other.
+//!
+//! Pingora's own loop tells a client that the gateway leaves only when the listeners close, knows no end
+//! after so many requests, and hands out sessions that nobody can interrupt; so this is ours, around
+//! its reader of requests. What it refuses by itself (a malformed request) it answers by itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pingora_core::apps::HttpServerApp;
+use pingora_core::protocols::Digest;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::{H2Accept, H2Options, HttpSession};
+use pingora_core::server::ShutdownWatch;
+use switchback_core::plan::LimitsPlan;
+use switchback_runtime::{Gateway, Phase};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::current::{Connection, Incoming};
+use super::http2_session::Http2Session;
+use super::stream::ClientStream;
+use super::watch::Watch;
+
+/// After so many malformed requests a connection ends: nobody sends those by accident.
+const MALFORMED: u32 = 32;
+
+/// How long a client that was told that the connection ends (GOAWAY) has to take notice of it: what it
+/// asks for later is refused, and the connection is closed when none of its requests is left.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The requests of a connection that are under way.
+#[derive(Debug, Default)]
+struct Active {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+struct OnItsWay(Arc<Active>);
+
+impl Active {
+    fn enter(self: &Arc<Self>) -> OnItsWay {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        OnItsWay(self.clone())
+    }
+
+    async fn none(&self) {
+        while self.count.load(Ordering::Relaxed) != 0 {
+            self.none.notified().await;
+        }
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.none.notify_one();
+        }
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve<A>(
+    app: &Arc<A>,
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    stream: Box<ClientStream>,
+    shutdown: &ShutdownWatch,
+) where
+    A: HttpServerApp + Send + Sync + 'static,
+{
+    let generation = gateway.current();
+    let (limits, keepalive) = (generation.plan.limits, generation.plan.client_keepalive);
+    drop(generation);
+    let digest = Arc::new(digest(&stream));
+    let opening = options(&limits).handshake(stream as pingora_core::protocols::Stream);
+    // A failure is a client that does not speak HTTP/2 after all, or is gone.
+    let Ok(Ok(mut stream)) = timeout(limits.header_timeout, opening).await else { return };
+    let active = Arc::new(Active::default());
+    let (mut served, mut malformed) = (0_u32, 0_u32);
+    // Until when the client may take notice of a GOAWAY.
+    let mut leaving: Option<Instant> = None;
+    loop {
+        let idle = async {
+            active.none().await;
+            match leaving {
+                Some(by) => tokio::time::sleep_until(by).await,
+                // The first request has begun with the connection.
+                None if served == 0 => {
+                    tokio::time::sleep(limits.header_timeout.min(keepalive)).await;
+                }
+                None => tokio::time::sleep(keepalive).await,
+            }
+        };
+        let accepted = tokio::select! {
+            biased;
+            accepted = HttpSession::from_h2_conn(&mut stream, digest.clone()) => accepted,
+            () = gateway.drain.reached(Phase::Leaving), if leaving.is_none() => {
+                stream.graceful_shutdown();
+                leaving = Some(Instant::now() + FAREWELL);
+                continue;
+            }
+            // A client that was told so, and has no request left, is dropped with the connection.
+            () = idle => {
+                if leaving.is_some() {
+                    return;
+                }
+                stream.graceful_shutdown();
+                leaving = Some(Instant::now() + FAREWELL);
+                continue;
+            }
+        };
+        match accepted {
+            // A client that takes no notice: what it asks for is not processed, and may go elsewhere.
+            Ok(Some(H2Accept::Session(mut session)))
+                if leaving.is_some_and(|by| by <= Instant::now()) =>
+            {
+                session.shutdown_with_reason(h2::Reason::REFUSED_STREAM);
+            }
+            Ok(Some(H2Accept::Session(session))) => {
+                served = served.saturating_add(1);
+                let last = limits.requests_per_connection.is_some_and(|most| served >= most.get());
+                if last && leaving.is_none() {
+                    stream.graceful_shutdown();
+                    leaving = Some(Instant::now() + FAREWELL);
+                }
+                let incoming = Incoming {
+                    connection: connection.clone(),
+                    watch: Arc::new(Watch::new(gateway.clock)),
+                    last,
+                    expects_continue: false,
+                    upgrade: false,
+                };
+                let session = Http2Session::new(session, incoming.watch.clone(), gateway, &limits);
+                let session = ServerSession::new_custom(Box::new(session));
+                let (app, shutdown, on_its_way) = (app.clone(), shutdown.clone(), active.enter());
+                tokio::spawn(async move {
+                    let _on_its_way = on_its_way;
+                    incoming.run(app.process_new_http(session, &shutdown)).await;
+                });
+            }
+            Ok(Some(H2Accept::Rejected)) => {
+                malformed += 1;
+                gateway.metrics.request_refused("malformed_http2");
+                if malformed >= MALFORMED {
+                    stream.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+                }
+            }
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+fn digest(stream: &ClientStream) -> Digest {
+    use pingora_core::protocols::{GetProxyDigest, GetSocketDigest, GetTimingDigest, Ssl};
+    Digest {
+        ssl_digest: stream.get_ssl_digest(),
+        timing_digest: stream.get_timing_digest(),
+        proxy_digest: stream.get_proxy_digest(),
+        socket_digest: stream.get_socket_digest(),
+    }
+}
+
+/// Windows bound what a client may have on its way to an endpoint that takes nothing; that of the connection
+/// has room for all its requests, so that none waits for an endpoint of another's. The send buffer bounds
+/// what waits for a client that takes nothing.
+fn options(limits: &LimitsPlan) -> H2Options {
+    const STREAM: u32 = 64 * 1024;
+    let mut options = H2Options::new();
+    options
+        .max_header_list_size(limits.header_size)
+        .max_concurrent_streams(limits.http2_streams)
+        .max_pending_accept_reset_streams(limits.http2_resets as usize)
+        .initial_window_size(STREAM)
+        .initial_connection_window_size(STREAM.saturating_mul(limits.http2_streams))
+        .max_send_buffer_size(STREAM as usize);
+    options
+}

@@ -1,0 +1,238 @@
+//! Where clients come in: from an accepted connection to one sound request after the other.
+//!
+//! ```text
+//! places          is there room for one more connection?
+//! opening         the PROXY header of a trusted proxy, the TLS handshake
+//!   http1         a head in time, of bounded size, that can be read in one way only  ◄──┐
+//!   │ stream      … given to Pingora; its body followed to its end ─────────────────────┘
+//!   http2         requests beside each other, each under its own watch
+//! refuse          what is none of that gets an answer, and its line in the log
+//! ```
+//!
+//! To Pingora this is the application of its listeners. What it calls HTTP, its proxy, is run from
+//! here, one session at a time ([`HttpServerApp::process_new_http`]): its own loop bounds a read but no
+//! head, repairs what is ambiguous, and knows of no connection before its first request
+//! (docs/decisions/0013-edge.md).
+
+mod current;
+mod http1;
+mod http2;
+mod http2_session;
+mod opening;
+mod places;
+mod refuse;
+mod stream;
+mod watch;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora_core::apps::{HttpServerApp, ServerApp};
+use pingora_core::protocols::Stream;
+use pingora_core::server::ShutdownWatch;
+use switchback_core::plan::{ListenerPlan, Plan};
+use switchback_runtime::{Gateway, Phase};
+use switchback_wire::Refusal;
+
+pub(crate) use current::{Connection, Incoming};
+pub(crate) use watch::{BODY_TOO_LARGE, Watch};
+
+use self::http1::Then;
+use self::places::{Place, Places};
+use self::stream::ClientStream;
+use crate::client;
+use crate::tls::TlsListeners;
+
+/// The application of the listeners, around the one that answers requests.
+#[derive(Debug)]
+pub(crate) struct Edge<A> {
+    app: Arc<A>,
+    gateway: Arc<Gateway>,
+    tls: TlsListeners,
+    places: Arc<Places>,
+}
+
+impl<A> Edge<A> {
+    pub(crate) fn new(app: A, gateway: Arc<Gateway>, tls: TlsListeners) -> Self {
+        Self { app: Arc::new(app), gateway, tls, places: Arc::default() }
+    }
+}
+
+/// What is to know of the listener that a connection came to.
+#[derive(Clone, Debug)]
+struct Listener {
+    address: SocketAddr,
+    tls: bool,
+    http2: bool,
+    proxy_protocol: bool,
+    readiness: Option<Arc<str>>,
+}
+
+impl<A: HttpServerApp + Send + Sync + 'static> Edge<A> {
+    async fn serve(&self, stream: Stream, shutdown: &ShutdownWatch) {
+        // Without addresses the client is gone already.
+        let Some((client, local)) = addresses(&stream) else { return };
+        let (listener, limits) = {
+            let plan = &self.gateway.current().plan;
+            let Some(listener) = listener(plan, local) else { return };
+            (listener, plan.limits)
+        };
+        let _counted = self.gateway.drain.connection();
+        let _shown = self.gateway.metrics.connection_opened();
+        let stream = Box::new(ClientStream::new(stream, self.gateway.clock, &limits));
+        let mut place = match self.places.take(self.gateway.room()) {
+            Ok(place) => place,
+            Err(refusal) => return self.turn_away(stream, &listener, refusal).await,
+        };
+        let Some((mut stream, addresses)) = self.introduced(stream, &listener, client, local).await
+        else {
+            return;
+        };
+        if let Err(refusal) = self.count(&mut place, addresses.client) {
+            return self.turn_away(stream, &listener, refusal).await;
+        }
+        let mut over_http2 = false;
+        if listener.tls {
+            let Some(tls) = self.tls.find(listener.address) else { return };
+            match opening::encrypted(*stream, tls, &self.gateway, &limits).await {
+                Some((encrypted, http2)) => (stream, over_http2) = (encrypted, http2),
+                None => return,
+            }
+        }
+        let connection = Arc::new(Connection {
+            client: addresses.client,
+            local: addresses.local,
+            tls: listener.tls || addresses.tls,
+            readiness: listener.readiness,
+        });
+        let (app, gateway) = (&self.app, &self.gateway);
+        if !over_http2 {
+            let preface = listener.http2 && !listener.tls;
+            match http1::serve(app, gateway, &connection, stream, shutdown, preface).await {
+                Then::Http2(it) => stream = it,
+                Then::Nothing => return,
+            }
+        }
+        http2::serve(app, gateway, &connection, stream, shutdown).await;
+    }
+
+    /// Who the connection is from, after the PROXY header where one is due; `None`: it is refused.
+    async fn introduced(
+        &self,
+        mut stream: Box<ClientStream>,
+        listener: &Listener,
+        client: SocketAddr,
+        local: SocketAddr,
+    ) -> Option<(Box<ClientStream>, opening::Introduced)> {
+        let plain = opening::Introduced { client, local, tls: false };
+        if !listener.proxy_protocol {
+            return Some((stream, plain));
+        }
+        let trusted = {
+            let plan = &self.gateway.current().plan;
+            client::is_trusted(client.ip(), &plan.trusted_proxies)
+        };
+        let result = match trusted {
+            true => opening::introduction(&mut stream, &self.gateway, plain).await,
+            false => Err("not from a trusted proxy"),
+        };
+        match result {
+            Ok(introduced) => Some((stream, introduced)),
+            Err(why) => {
+                // It may be a scanner, or a listener that expects what nobody sends.
+                self.gateway.metrics.connection_refused("proxy_header");
+                log::debug!("PROXY header of {client} on {local}: {why}");
+                None
+            }
+        }
+    }
+
+    /// Counts the connection as its client's, unless that is a proxy of ours.
+    fn count(&self, place: &mut Place, client: SocketAddr) -> Result<(), Refusal> {
+        let plan = &self.gateway.current().plan;
+        let Some(most) = plan.limits.connections_per_client else { return Ok(()) };
+        if client::is_trusted(client.ip(), &plan.trusted_proxies) {
+            return Ok(());
+        }
+        place.of(places::counted_as(client.ip()), most.get())
+    }
+
+    /// Refuses a connection, with an answer where one can be read without a handshake.
+    async fn turn_away(&self, stream: Box<ClientStream>, listener: &Listener, refusal: Refusal) {
+        self.gateway.metrics.connection_refused(refusal.code);
+        if !listener.tls {
+            refuse::turn_away(stream, refusal).await;
+        }
+    }
+}
+
+#[async_trait]
+impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Edge<A> {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        self.serve(stream, shutdown).await;
+        None
+    }
+
+    async fn cleanup(&self) {
+        // After a hand-over the listeners close sooner than idle connections may.
+        self.gateway.drain.reached(Phase::Closing).await;
+        self.app.http_cleanup().await;
+    }
+}
+
+/// Both ends of a connection, the client's first.
+fn addresses(stream: &Stream) -> Option<(SocketAddr, SocketAddr)> {
+    let digest = stream.get_socket_digest()?;
+    let client = digest.peer_addr()?.as_inet().copied()?;
+    Some((client, digest.local_addr()?.as_inet().copied()?))
+}
+
+/// The listener of a connection whose own end is `local`: the one of just this address, or of every
+/// address of its family. The plan has only one of them.
+fn listener(plan: &Plan, local: SocketAddr) -> Option<Listener> {
+    let any = match local {
+        SocketAddr::V4(_) => SocketAddr::from(([0; 4], local.port())),
+        SocketAddr::V6(_) => SocketAddr::from(([0_u16; 8], local.port())),
+    };
+    // A link-local address comes with its scope.
+    let plain = SocketAddr::new(local.ip(), local.port());
+    let at = |address| plan.listeners.iter().find(|it: &&ListenerPlan| it.address == address);
+    let found = at(plain).or_else(|| at(any))?;
+    Some(Listener {
+        address: found.address,
+        tls: found.tls.is_some(),
+        http2: found.http2,
+        proxy_protocol: found.proxy_protocol,
+        readiness: found.readiness.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_belongs_to_the_listener_of_its_own_address_or_of_all() {
+        let addresses = ["127.0.0.1:1", "0.0.0.0:2", "[::]:3", "[fe80::1]:4", "[::]:5"];
+        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let mut plan = Plan::of(Vec::new());
+        plan.listeners = addresses.map(|it| ListenerPlan::plain(parse(it))).into();
+        for (local, found) in [
+            ("127.0.0.1:1", true),
+            ("127.0.0.2:1", false),
+            ("127.0.0.2:2", true),
+            ("[::1]:2", false),
+            ("[::1]:3", true),
+            ("[::ffff:127.0.0.1]:3", true),
+            ("127.0.0.1:5", false),
+            ("[fe80::1%7]:4", true),
+        ] {
+            assert_eq!(listener(&plan, parse(local)).is_some(), found, "{local}");
+        }
+    }
+}
