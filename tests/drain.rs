@@ -1,9 +1,14 @@
 //! Leaving: readiness first, then the listeners, then what is in flight.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use switchback_testkit::{Answer, Backend, Behavior, Client, Gateway, Signal, eventually};
+use switchback_testkit::{
+    Answer, Backend, Behavior, Client, ClientError, Gateway, Response, Signal, eventually,
+};
+use tokio::task::JoinSet;
 
 fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_switchback"))
@@ -99,4 +104,72 @@ async fn a_hang_up_ends_nothing() {
     let told = async || gateway.stderr().contains("SIGHUP");
     eventually(SOON, "it is told", told).await;
     assert_eq!(gateway.get("/").await.expect("an answer").status, 200);
+}
+
+#[tokio::test]
+async fn a_reload_changes_how_long_is_waited_at_the_end() {
+    let (_backend, gateway) = gateway("0s", Duration::from_secs(60)).await;
+    let text = gateway.read("switchback.yaml");
+    gateway.write("switchback.yaml", &text.replace("timeout: 3s", "timeout: 500ms"));
+    gateway.signal(Signal::HUP);
+    let applied = async || gateway.metric("switchback_config_generation", &[]).await >= 2.0;
+    eventually(SOON, "it is in force", applied).await;
+    let mut client = gateway.client().await;
+    client.send_raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    let in_flight = async || gateway.metric("switchback_requests_in_flight", &[]).await == 1.0;
+    eventually(SOON, "in flight", in_flight).await;
+    let began = Instant::now();
+    gateway.signal(Signal::TERM);
+    assert!(gateway.wait_exit(SOON).await.success());
+    assert!(began.elapsed() < Duration::from_millis(2_500), "took {:?}", began.elapsed());
+    assert!(gateway.stderr().contains("1 requests"), "{}", gateway.stderr());
+}
+
+/// Sends requests until the gateway is found not ready: over one connection for as long as the answers
+/// let it be kept, or each over its own. Gives how many were answered.
+async fn polite(gateway: Arc<Gateway>, ready: Arc<AtomicBool>, keeps: bool) -> usize {
+    let (mut kept, mut answered) = (None::<Client>, 0);
+    let ask = async |kept: &mut Option<Client>| -> Result<Response, ClientError> {
+        let client = match kept {
+            Some(client) => client,
+            None => kept.insert(Client::connect(gateway.addr()).await?),
+        };
+        client.get("/").await
+    };
+    loop {
+        kept = kept.take().filter(|_| keeps).and_then(|mut it| it.is_reusable().then_some(it));
+        if kept.is_none() && !ready.load(Ordering::SeqCst) {
+            return answered;
+        }
+        let answer = ask(&mut kept).await.unwrap_or_else(|e| panic!("after {answered}: {e}"));
+        assert_eq!((answer.status, answer.complete), (200, true));
+        answered += 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_heeds_readiness_and_close_loses_nothing() {
+    let backend =
+        Backend::with(Behavior::Answer(Answer::ok("ok").delay(Duration::from_millis(5)))).await;
+    let mut answered = 0;
+    for _ in 0..20 {
+        let gateway = Gateway::builder()
+            .pool("web", &[backend.addr()])
+            .main_yaml("drain: { delay: 300ms, timeout: 3s }")
+            .start(binary())
+            .await;
+        let (gateway, ready) = (Arc::new(gateway), Arc::new(AtomicBool::new(true)));
+        let mut clients = JoinSet::new();
+        for n in 0..12 {
+            clients.spawn(polite(gateway.clone(), ready.clone(), n % 3 != 0));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        gateway.signal(Signal::TERM);
+        eventually(SOON, "not ready", async || !gateway.is_ready().await).await;
+        ready.store(false, Ordering::SeqCst);
+        answered += clients.join_all().await.into_iter().sum::<usize>();
+        assert!(gateway.wait_exit(SOON).await.success());
+        assert!(gateway.stderr().contains("nothing is left"), "{}", gateway.stderr());
+    }
+    assert!(answered > 1_000, "{answered}");
 }

@@ -84,7 +84,7 @@ async fn connect(
         .expect("versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let name = ServerName::try_from(name.to_owned()).expect("a name");
     let tcp = TcpStream::connect(address).await?;
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await
@@ -93,6 +93,8 @@ async fn connect(
 /// Sends a request, and reads an answer with a Content-Length.
 async fn exchange(stream: &mut TlsStream<TcpStream>, request: &str) -> (String, String) {
     stream.write_all(request.as_bytes()).await.expect("sent");
+    // The last record may still be ours.
+    stream.flush().await.expect("sent");
     let mut got = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&got).into_owned();
@@ -256,6 +258,12 @@ async fn what_is_no_tls_does_no_harm() {
     let backend = Backend::start().await;
     let gateway = gateway(&certificates, &backend).start(binary()).await;
     let address = gateway.spare_addr();
+    let failed = async |reason| {
+        gateway.metric("switchback_tls_handshake_failures_total", &[("reason", reason)]).await
+    };
+    assert_eq!(seen(address, "shop.example.com", &certificates).await, Some(0));
+    // Who waited for the gateway has connected, too.
+    let closed = failed("closed").await;
     for bytes in [GET.as_bytes(), &[0; 2000], b"\x16\x03\x01\xff\xff", b""] {
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         stream.write_all(bytes).await.expect("sent");
@@ -263,11 +271,15 @@ async fn what_is_no_tls_does_no_harm() {
         let mut got = Vec::new();
         // A reset is an answer, too.
         let _ = stream.read_to_end(&mut got).await;
-        assert!(!got.starts_with(b"HTTP"), "{got:?}");
+        let told = got.starts_with(b"HTTP/1.1 400 ") && got.ends_with(b"use https\n");
+        assert_eq!(told, bytes == GET.as_bytes(), "{:?}", String::from_utf8_lossy(&got));
     }
+    eventually(SOON, "all are counted", async || failed("closed").await > closed).await;
+    assert_eq!((failed("plain_http").await, failed("protocol").await), (1.0, 2.0));
     let stranger = Certificates::of(&[&["shop.example.com"]]);
     let refused = connect(address, "shop.example.com", &stranger.made[0].1, &[&TLS13]).await;
     assert!(refused.is_err(), "the client knows another authority");
+    eventually(SOON, "it has said so", async || failed("alert").await == 1.0).await;
     assert_eq!(backend.requests(), 0);
     assert_eq!(seen(address, "shop.example.com", &certificates).await, Some(0));
     // And TLS to the listener without.
@@ -295,6 +307,9 @@ async fn a_client_that_does_not_finish_its_handshake_is_let_go() {
         }
     };
     assert!(ended > Duration::from_secs(5), "{ended:?}");
+    let timeouts = [("reason", "timeout")];
+    let metric = "switchback_tls_handshake_failures_total";
+    assert_eq!(gateway.metric(metric, &timeouts).await, 1.0);
 }
 
 #[tokio::test]
@@ -353,7 +368,13 @@ async fn curl_is_content() {
     gateway.write("ca.pem", &certificates.made[1].2);
     let port = gateway.spare_addr().port();
     let url = format!("https://shop.example.com:{port}/from-curl");
-    for options in [&["--tlsv1.3"][..], &["--tls-max", "1.2"], &["--http1.1"], &["-d", "a=b"]] {
+    for (options, status) in [
+        (&["--tlsv1.3"][..], "HTTP/2 200"),
+        (&["--tls-max", "1.2"], "HTTP/2 200"),
+        (&["--http1.1"], "HTTP/1.1 200"),
+        (&["-d", "a=b"], "HTTP/2 200"),
+        (&["--no-alpn"], "HTTP/1.1 200"),
+    ] {
         let mut command = Command::new("curl");
         command.args(["-sS", "-i", "--max-time", "10", "--cacert"]).arg(&authority);
         command.arg("--resolve").arg(format!("shop.example.com:{port}:127.0.0.1"));
@@ -363,7 +384,7 @@ async fn curl_is_content() {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{options:?}: {errors}\n{said}");
-        assert_eq!(said.matches("HTTP/1.1 200").count(), 2, "{options:?}: {said}");
+        assert_eq!(said.matches(status).count(), 2, "{options:?}: {said}");
         let https = "[\"x-forwarded-proto\",\"https\"]";
         let compact = said.to_lowercase().replace(' ', "");
         assert_eq!(compact.matches(https).count(), 2, "{said}");
