@@ -5,9 +5,10 @@
 //! the rest — names that resolve, no duplicate, no pool without endpoints — is promised by the
 //! maker and stated at each field.
 //!
-//! The defaults stand in the `Default`s here, with their reasons. Six that belong to the way
+//! The defaults stand in the `Default`s here, with their reasons. Seven that belong to the way
 //! a file is written stand where it is read, in `switchback-config`: a redirect's status, a probe's path,
-//! expected statuses and gRPC service, the name of a sticky cookie, and that certificates are verified.
+//! expected statuses and gRPC service, the name of a sticky cookie, that certificates are verified, and that
+//! clients who are asked for one must show it.
 
 mod balance;
 mod behind;
