@@ -6,7 +6,7 @@ use std::time::Duration;
 use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
 use switchback_core::plan::{PoolPlan, Protocol};
-use switchback_runtime::random;
+use switchback_runtime::{introduced, random};
 use switchback_wire::proxy_protocol::Addresses;
 
 use crate::ctx::Connections;
@@ -59,7 +59,6 @@ pub(crate) fn peer(
             options.h2_connection_window_size = Some(STREAM_WINDOW * Protocol::STREAMS);
         }
     }
-    options.custom_l4 =
-        plan.proxy_protocol.map(|version| proxy_header::connector(version, proxied));
+    options.custom_l4 = plan.proxy_protocol.map(|version| introduced(version, proxied));
     Box::new(peer)
 }

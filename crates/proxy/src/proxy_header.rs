@@ -5,23 +5,11 @@
 //! keeps connections in groups, and each pair of addresses has its own ([`group`]). HTTP/2 shares
 //! connections by the same groups. The price is that a client's first request waits for a connection
 //! of its own.
-//!
-//! Connecting is Pingora's: same errors, same socket options (it sets those on what comes from here,
-//! too), and its limit for the whole of a connection, TLS included, covers the header. What is returned
-//! is the socket itself, because Pingora compares the addresses of its descriptor before it uses it again.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use async_trait::async_trait;
-use pingora_core::connectors::L4Connect;
-use pingora_core::protocols::l4::ext;
-use pingora_core::protocols::l4::socket::SocketAddr;
-use pingora_core::protocols::l4::stream::Stream;
-use pingora_core::{Error, ErrorType, OrErr, Result};
-use switchback_core::plan::ProxyProtocol;
-use switchback_wire::proxy_protocol::{Addresses, v1, v2};
-use tokio::io::AsyncWriteExt;
+use switchback_wire::proxy_protocol::Addresses;
 
 /// Under keys that nobody knows: a client that could find addresses of the same group as another
 /// client's would speak in its name.
@@ -33,40 +21,13 @@ pub(crate) fn group(addresses: Option<Addresses>, kind: u64) -> u64 {
     GROUPS.hash_one((addresses, kind))
 }
 
-/// Connects, and writes the header of this version; without addresses one that names none.
-pub(crate) fn connector(
-    version: ProxyProtocol,
-    addresses: Option<Addresses>,
-) -> Arc<dyn L4Connect + Send + Sync> {
-    let header = match version {
-        ProxyProtocol::V1 => v1(addresses),
-        ProxyProtocol::V2 => v2(addresses),
-    };
-    Arc::new(Introduced { header })
-}
-
-#[derive(Debug)]
-struct Introduced {
-    header: Vec<u8>,
-}
-
-#[async_trait]
-impl L4Connect for Introduced {
-    async fn connect(&self, address: &SocketAddr) -> Result<Stream> {
-        let Some(address) = address.as_inet() else {
-            return Error::e_explain(ErrorType::InternalError, "an endpoint without an IP address");
-        };
-        let mut stream = ext::connect(address, None).await?;
-        // At once: a receiver may demand that it comes in one piece.
-        let written = stream.write_all(&self.header).await;
-        written.or_err(ErrorType::ConnectError, "while writing the PROXY header")?;
-        Ok(stream.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt;
+    use pingora_core::ErrorType;
+    use pingora_core::protocols::l4::socket::SocketAddr;
+    use switchback_core::plan::ProxyProtocol;
+    use switchback_runtime::introduced;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -90,7 +51,7 @@ mod tests {
     async fn the_header_comes_first() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = SocketAddr::Inet(listener.local_addr().unwrap());
-        let connector = connector(ProxyProtocol::V1, addresses("192.0.2.1:1000"));
+        let connector = introduced(ProxyProtocol::V1, addresses("192.0.2.1:1000"));
         let mut stream = connector.connect(&address).await.unwrap();
         stream.write_all(b"GET").await.unwrap();
         stream.flush().await.unwrap();
@@ -105,7 +66,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = SocketAddr::Inet(listener.local_addr().unwrap());
         drop(listener);
-        let error = connector(ProxyProtocol::V2, None).connect(&address).await.unwrap_err();
+        let error = introduced(ProxyProtocol::V2, None).connect(&address).await.unwrap_err();
         assert_eq!(error.etype(), &ErrorType::ConnectRefused);
     }
 }
