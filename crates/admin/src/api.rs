@@ -18,8 +18,11 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use switchback_telemetry::Filter;
+
 use crate::guard::operators_only;
 use crate::problem::{Problem, problem};
+use crate::view;
 
 /// The largest body of a request, in bytes: each is some words.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -36,6 +39,22 @@ pub trait Operator: Send + Sync + 'static {
 
     /// Reads the configuration anew and puts it in force; `force`: though a pool would have nobody left.
     async fn reload(&self, force: bool) -> Result<Reloaded, Refused>;
+
+    /// The pools, with their endpoints if these are wanted.
+    async fn pools(&self, endpoints: bool) -> Vec<view::Pool>;
+
+    /// A pool, with its endpoints.
+    async fn pool(&self, name: &str) -> Option<view::Pool>;
+
+    /// The requests that failed or were rescued lately, the newest first: an array of JSON objects as the
+    /// access log has them.
+    async fn failures(&self, filter: &Filter) -> Vec<u8>;
+
+    /// The one of them with this id: a JSON object.
+    async fn request(&self, id: &str) -> Option<Vec<u8>>;
+
+    /// What happened lately.
+    async fn history(&self) -> view::History;
 
     /// Overrides what is configured of an endpoint, or clears what was overridden.
     ///

@@ -15,6 +15,7 @@ mod probe;
 mod problem;
 mod routes;
 mod serve;
+pub mod view;
 
 pub use api::{Admission, Change, LastReload, Operator, Overridden, Refused, Reloaded, Status};
 pub use fetch::{Answer, fetch};

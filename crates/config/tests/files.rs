@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use switchback_config::{Loaded, load};
-use switchback_core::plan::AccessLogPlan;
+use switchback_core::plan::LogSink;
 
 const POOL: &str = "endpoints: [ 10.0.1.11:8080 ]\n";
 
@@ -73,7 +73,7 @@ fn paths_are_relative_to_the_file_that_names_them() {
     let loaded = loaded(folder.path());
     assert_eq!(names(&loaded), ["b"]);
     let log = folder.path().join("conf/logs/access.log");
-    assert_eq!(loaded.plan.access_log, AccessLogPlan::File(log));
+    assert_eq!(loaded.plan.access_log.to, LogSink::File(log));
 }
 
 /// As Kubernetes mounts a ConfigMap: each file a link to one below `..data`, which is a link itself.

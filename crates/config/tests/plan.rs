@@ -12,8 +12,9 @@ use switchback_config::{Loaded, parse_str};
 use switchback_core::PoolIndex;
 use switchback_core::plan::{
     AccessLogPlan, Action, Admin, AdminPlan, Balance, Behind, DrainPlan, EjectionPlan,
-    EndpointPlan, HashKey, HashPlan, HealthPlan, PoolPlan, ProbePlan, Protocol, QueuePlan, Ratio,
-    RetryBudget, RetryPolicy, RoutePlan, SameSite, Secure, SlowStart, StatusSet, Target, Timeouts,
+    EndpointPlan, HashKey, HashPlan, HealthPlan, LogSink, PoolPlan, ProbePlan, Protocol, QueuePlan,
+    Ratio, RetryBudget, RetryPolicy, RoutePlan, SameSite, Secure, SlowStart, StatusSet, Target,
+    Timeouts,
 };
 
 fn environment(name: &str) -> Option<String> {
@@ -166,7 +167,7 @@ fn what_yaml_1_1_would_turn_into_something_else_is_what_was_written() {
         "access_log: off\nthreads: 4\ndrain: { delay: 0s }\nroutes:\n  - { host: on, pool: no }\n  - { path: /22:22, pool: no }\n",
     );
     let plan = loaded(&text, &[("pools/no.yaml", ONE_ENDPOINT)]).plan;
-    assert_eq!(plan.access_log, AccessLogPlan::Off);
+    assert_eq!(plan.access_log.to, LogSink::Off);
     assert_eq!(plan.drain.delay, Duration::ZERO);
     assert_eq!((&*plan.routes[0].name, &*plan.routes[1].name), ("on/", "*/22:22/"));
 }
@@ -175,7 +176,7 @@ fn what_yaml_1_1_would_turn_into_something_else_is_what_was_written() {
 fn a_path_is_relative_to_the_file_that_names_it() {
     let text = main(&format!("access_log: {{ file: logs/access.log }}\n{ONE_ROUTE}"));
     let loaded = loaded(&text, &[("conf/pools/web.yaml", ONE_ENDPOINT)]);
-    assert_eq!(loaded.plan.access_log, AccessLogPlan::File("conf/logs/access.log".into()));
+    assert_eq!(loaded.plan.access_log.to, LogSink::File("conf/logs/access.log".into()));
     let files: Vec<_> = loaded.files.iter().map(|path| path.to_string_lossy()).collect();
     assert_eq!(files, ["conf/switchback.yaml", "conf/pools/web.yaml"]);
 }

@@ -1,5 +1,7 @@
 //! What a pool knows of one endpoint while it runs.
 
+use std::time::Duration;
+
 use crate::balance::Latency;
 use crate::health::Probes;
 use crate::keepalive::KeepAlive;
@@ -133,6 +135,21 @@ impl Endpoint {
     /// The status.
     pub fn status(&self) -> Status {
         self.status
+    }
+
+    /// Until when live traffic keeps it out; `None`: it does not.
+    pub fn ejected_until(&self) -> Option<Timestamp> {
+        self.ejection.next_change()
+    }
+
+    /// How long it takes to answer, lately; `None`: nothing is known.
+    pub fn latency(&self, now: Timestamp) -> Option<Duration> {
+        self.latency.average(now).map(|nanos| Duration::from_nanos(nanos as u64))
+    }
+
+    /// Whether connections to it can be made, as far as is known.
+    pub fn is_reachable(&self) -> bool {
+        self.reach.is_open()
     }
 
     pub(crate) fn set_status(&mut self, status: Status) {

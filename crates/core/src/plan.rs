@@ -12,10 +12,13 @@
 
 mod balance;
 mod behind;
+mod error_pages;
 mod health;
 mod limits;
 mod listener;
+mod log;
 mod pool;
+mod tracing;
 mod traffic;
 mod value;
 
@@ -30,12 +33,15 @@ use crate::route::{HostPattern, PathPattern};
 
 pub use balance::{Balance, HashKey, HashPlan, SameSite, Secure, SlowStart, StickyPlan};
 pub use behind::{Behind, Idle};
+pub use error_pages::{ErrorPage, ErrorPages};
 pub use health::{HealthPlan, ProbePlan};
 pub use limits::LimitsPlan;
 pub use listener::{CaPlan, CertificatePlan, ClientAuthPlan, ListenerPlan, TlsPlan};
+pub use log::{AccessLogPlan, BadTemplate, LogField, LogFormat, LogPart, LogSink, LogTemplate};
 pub use pool::{Admin, EndpointPlan, PoolPlan, Protocol, ProxyProtocol, Timeouts, UpstreamTlsPlan};
+pub use tracing::TracingPlan;
 pub use traffic::{EjectionPlan, QueuePlan, RetryBudget, RetryPolicy};
-pub use value::{Ratio, StatusSet, Weight};
+pub use value::{Ratio, Secret, StatusSet, Weight};
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -59,8 +65,12 @@ pub struct Plan {
     pub limits: LimitsPlan,
     /// How long the gateway may wait to be ready for the first round of probes.
     pub startup_timeout: Duration,
-    /// Where the access log goes.
+    /// Where the access log goes, and what it looks like.
     pub access_log: AccessLogPlan,
+    /// Where traces go; `None`: nowhere, and `traceparent` is passed on as it came.
+    pub tracing: Option<TracingPlan>,
+    /// What stands in place of the gateway's own error answers where no route matches.
+    pub error_pages: ErrorPages,
     /// How the gateway leaves.
     pub drain: DrainPlan,
     /// Worker threads of the proxy; `None`: one for each CPU that the process may use.
@@ -90,7 +100,9 @@ impl Plan {
             underscores: false,
             limits: LimitsPlan::default(),
             startup_timeout: Self::STARTUP_TIMEOUT,
-            access_log: AccessLogPlan::Off,
+            access_log: AccessLogPlan { to: LogSink::Off, ..AccessLogPlan::default() },
+            tracing: None,
+            error_pages: ErrorPages::default(),
             drain: DrainPlan::default(),
             threads: None,
             zone: None,
@@ -100,30 +112,39 @@ impl Plan {
     }
 }
 
-/// The admin listener: readiness and metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The operators' listener: readiness, metrics, the API and the dashboard.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AdminPlan {
-    /// The address to bind.
-    pub address: SocketAddr,
+    /// Where it listens.
+    pub at: AdminAddress,
+    /// What who comes over TCP must show to use the API; `None`: the API is for this machine alone.
+    /// Whoever may open a Unix socket needs none.
+    pub token: Option<Secret>,
 }
 
-impl Default for AdminPlan {
+/// Where operators connect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AdminAddress {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A Unix socket at this path, for the gateway's own user.
+    Unix(PathBuf),
+}
+
+impl Default for AdminAddress {
     /// Loopback: what the admin listener tells is for operators alone.
     fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 9900)) }
+        Self::Tcp(SocketAddr::from(([127, 0, 0, 1], 9900)))
     }
 }
 
-/// Where the access log goes.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub enum AccessLogPlan {
-    /// Standard output, where a container's logs are collected.
-    #[default]
-    Stdout,
-    /// Appended to this file.
-    File(PathBuf),
-    /// Nowhere.
-    Off,
+impl std::fmt::Display for AdminAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// What happens between SIGTERM and the exit.
@@ -156,6 +177,8 @@ pub struct RoutePlan {
     pub path: PathPattern,
     /// The most bytes of a request's body; `None`: no limit.
     pub max_body: Option<u64>,
+    /// What stands in place of the gateway's own error answers: the route's, and behind them the gateway's.
+    pub error_pages: ErrorPages,
     /// What becomes of them.
     pub action: Action,
 }

@@ -70,7 +70,8 @@ pub struct Ctx {
     pub(crate) stopped_by_a_limit: bool,
     /// The status that the gateway answers if nothing else follows.
     pub(crate) status: Option<u16>,
-    /// Its line of the access log, until it is written; `None`, too, where there is no log.
+    /// Its line of the access log, until it is written; `None`, too, where there is no log and nothing has
+    /// failed.
     pub(crate) record: Option<Box<AccessRecord>>,
     _in_flight: InFlight,
     _counted: Counted,
@@ -221,6 +222,7 @@ impl Ctx {
         record.attempts = std::mem::take(&mut self.attempts);
         record.attempts_omitted = self.attempts_omitted;
         record.failure = self.failure.take();
+        self.gateway.failures.keep(&record);
         self.gateway.access_log.log(record);
     }
 }
@@ -233,7 +235,7 @@ impl Drop for Ctx {
             return;
         }
         if let Some(attempt) = self.attempt.take() {
-            let record = attempt.end(Outcome::Abandoned, None);
+            let record = attempt.end(Outcome::Abandoned, None, self.began);
             self.attempted(record);
         }
         self.failure = Some(Failure {

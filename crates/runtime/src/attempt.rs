@@ -130,12 +130,19 @@ impl Attempt {
         }
     }
 
-    /// Ends it, and gives what the access log shows of it.
-    pub fn end(mut self, outcome: Outcome, detail: Option<String>) -> AttemptRecord {
-        self.report(outcome);
+    /// Ends it, and gives what the access log shows of it; the request `began` then.
+    pub fn end(
+        mut self,
+        outcome: Outcome,
+        detail: Option<String>,
+        began: Timestamp,
+    ) -> AttemptRecord {
+        let now = self.report(outcome);
         AttemptRecord {
             endpoint: self.address(),
             reused: self.facts.reused,
+            start: self.began - began,
+            duration: self.facts.received.unwrap_or(now) - self.began,
             connect: self.facts.connect,
             first_byte: self.facts.first_byte,
             outcome: outcome.as_str(),
@@ -158,7 +165,7 @@ impl Attempt {
         (!self.facts.receiving).then(|| now - since)
     }
 
-    fn report(&mut self, outcome: Outcome) {
+    fn report(&mut self, outcome: Outcome) -> Timestamp {
         self.ended = true;
         let now = self.pool.clock().now();
         let facts = &self.facts;
@@ -175,6 +182,7 @@ impl Attempt {
         };
         self.seat.metrics.attempt_finished(outcome.position());
         self.pool.ended(self.picked, end, now);
+        now
     }
 }
 

@@ -10,7 +10,7 @@ use switchback_core::outcome::refusal;
 use switchback_core::plan::Plan;
 use switchback_core::retry::Decision;
 use switchback_core::{Outcome, Status};
-use switchback_telemetry::{AccessLog, Metrics, Vocabulary};
+use switchback_telemetry::{AccessLog, Failures, Metrics, Vocabulary};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -37,6 +37,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// Where requests are logged.
     pub access_log: AccessLog,
+    /// The requests that failed or were rescued lately.
+    pub failures: Failures,
     /// Who is on the way, and whether we are leaving.
     pub drain: Drain,
     current: ArcSwap<Generation>,
@@ -82,6 +84,7 @@ impl Gateway {
             clock,
             metrics,
             access_log,
+            failures: Failures::default(),
             drain: Drain::default(),
             current: ArcSwap::from_pointee(generation),
             // Nobody has looked yet.

@@ -34,7 +34,7 @@ pub use generation::{Generation, RouteHandle};
 pub use idle::{Connection, Idle};
 pub use introduction::introduced;
 pub use listener_tls::ListenerTls;
-pub use pool::{Begin, Override, PoolHandle, Standing};
+pub use pool::{Begin, EndpointReport, Override, PoolHandle, ProbeReport, Standing};
 pub use probe_requests::ProbeRequests;
 pub use readiness::NotReady;
 pub use sticky::Sticky;

@@ -4,6 +4,7 @@
 //! size, but for failures, which may walk the pool. Nothing is awaited or logged under it. What follows from an
 //! event — a line of the log, a probe, an attempt for a request that waited — is done after.
 
+mod report;
 mod state;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use crate::random;
 use crate::sticky::Sticky;
 use crate::waiting::Waiting;
 
+pub use report::{EndpointReport, ProbeReport};
 pub use state::Override;
 pub(crate) use state::Seat;
 use state::State;
@@ -293,6 +295,11 @@ impl PoolHandle {
             let mut state = self.shared.state.lock();
             let seat = state.named(place).filter(|seat| seat.address == address)?;
             seat.metrics.probe_finished(pass);
+            seat.story.lock().last_probe = Some(ProbeReport {
+                time: self.shared.clock.wall(),
+                took,
+                error: result.as_ref().err().map(|error| error.as_str().into()),
+            });
             Some(state.apply(Event::Probed { endpoint: place, pass }, now, rng))
         });
         let Some(effects) = effects else { return false };
@@ -356,10 +363,8 @@ impl PoolHandle {
 
     fn log(&self, change: &StatusChange, told: Option<&str>, now: Timestamp) {
         // Of who is no longer configured the reload itself tells.
-        let Some(address) = self.shared.state.lock().named(change.endpoint).map(|it| it.address)
-        else {
-            return;
-        };
+        let Some(seat) = self.shared.state.lock().named(change.endpoint).cloned() else { return };
+        let address = seat.address;
         let why = match change.why {
             Why::Probe => told.unwrap_or("probe passed"),
             Why::Traffic(cause) => cause.as_str(),
@@ -367,6 +372,7 @@ impl PoolHandle {
             Why::Time => "the ejection is over",
             Why::Configuration => told.unwrap_or("the configuration says so"),
         };
+        seat.story.lock().why = Some(why.into());
         let PoolState { healthy, total } = self.standing();
         let bad = matches!(change.to, Status::Failing | Status::Ejected);
         let level = if bad { log::Level::Warn } else { log::Level::Info };

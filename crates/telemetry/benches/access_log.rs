@@ -23,6 +23,9 @@ fn record() -> AccessRecord {
         method: Text::from_static("GET"),
         host: Some(Text::from("shop.example.com")),
         path: Text::from("/api/cart/items/4711"),
+        referer: None,
+        user_agent: None,
+        trace_id: None,
         status: Some(200),
         bytes_in: 0,
         bytes_out: 5_120,
@@ -35,6 +38,8 @@ fn record() -> AccessRecord {
         attempts: smallvec![AttemptRecord {
             endpoint: SocketAddr::from(([10, 0, 1, 11], 8080)),
             reused: true,
+            start: Duration::ZERO,
+            duration: Duration::ZERO,
             connect: Some(Duration::ZERO),
             first_byte: Some(Duration::from_micros(12_345)),
             outcome: "completed",

@@ -12,6 +12,8 @@ pub mod access;
 pub mod metrics;
 mod origin;
 
-pub use access::{AccessLog, AccessRecord, AttemptRecord, Failure, Guard, PoolState, Sink, Text};
+pub use access::{
+    AccessLog, AccessRecord, AttemptRecord, Failure, Failures, Filter, Guard, PoolState, Sink, Text,
+};
 pub use metrics::{EndpointMetrics, Metrics, PoolMetrics, RouteMetrics, Vocabulary};
 pub use origin::Origin;

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use switchback_core::plan::{
-    AccessLogPlan, Action, ListenerPlan, Plan, RoutePlan, Target, TlsPlan,
-};
+use switchback_core::plan::{Action, ListenerPlan, LogSink, Plan, RoutePlan, Target, TlsPlan};
 use switchback_core::route::PathPattern;
 
 use super::certificate::{Ca, Certificate, ca, certificate};
@@ -127,7 +125,7 @@ struct Timeouts {
 pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path, secrets: Secrets) -> Gateway {
     Gateway {
         listeners: plan.listeners.iter().map(|one| listener(one, base, secrets)).collect(),
-        admin: Address { address: plan.admin.address.to_string() },
+        admin: Address { address: plan.admin.at.to_string() },
         behind: plan.behind.as_str(),
         client_keepalive: duration::display(plan.client_keepalive),
         trusted_proxies: plan.trusted_proxies.iter().map(ToString::to_string).collect(),
@@ -135,10 +133,10 @@ pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path, secrets: Sec
         underscores: word(UNDERSCORES, plan.underscores),
         limits: limits(&plan.limits),
         startup_timeout: duration::display(plan.startup_timeout),
-        access_log: match &plan.access_log {
-            AccessLogPlan::Stdout => AccessLog::Word("stdout"),
-            AccessLogPlan::Off => AccessLog::Word("off"),
-            AccessLogPlan::File(path) => AccessLog::Table { file: relative(path, base) },
+        access_log: match &plan.access_log.to {
+            LogSink::Stdout => AccessLog::Word("stdout"),
+            LogSink::Off => AccessLog::Word("off"),
+            LogSink::File(path) => AccessLog::Table { file: relative(path, base) },
         },
         drain: Drain {
             delay: duration::display(plan.drain.delay),

@@ -1,8 +1,11 @@
 //! The main file, with the pools, to a [`Plan`].
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use switchback_core::plan::{AccessLogPlan, AdminPlan, ListenerPlan, Plan};
+use switchback_core::plan::{
+    AccessLogPlan, AdminAddress, AdminPlan, ErrorPages, ListenerPlan, LogSink, Plan,
+};
 
 use super::front::{Front, front};
 use super::limits::limits;
@@ -16,8 +19,8 @@ use crate::suggest;
 use crate::value::{duration, number, token};
 
 /// What `access_log` can be, beside a mapping.
-pub(crate) const ACCESS_LOGS: &[(&str, AccessLogPlan)] =
-    &[("stdout", AccessLogPlan::Stdout), ("off", AccessLogPlan::Off)];
+pub(crate) const ACCESS_LOGS: &[(&str, LogSink)] =
+    &[("stdout", LogSink::Stdout), ("off", LogSink::Off)];
 
 /// What `underscores` can be, and whether fields with one are sent on.
 pub(crate) const UNDERSCORES: &[(&str, bool)] = &[("drop", false), ("keep", true)];
@@ -83,7 +86,9 @@ pub(crate) fn plan(gateway: &Given<Gateway>, pools: Vec<Resolved>, context: &Con
                 duration::parse_or("startup_timeout", text, at_once)
             })
             .or(default.startup_timeout),
-        access_log: access_log(file, context),
+        access_log: AccessLogPlan { to: access_log(file, context), ..AccessLogPlan::default() },
+        tracing: None,
+        error_pages: ErrorPages::default(),
         drain,
         threads: file
             .threads
@@ -106,21 +111,21 @@ pub(crate) fn zone(gateway: &Gateway, reporter: &Reporter<'_>) -> Field<Arc<str>
 }
 
 fn admin(file: &Gateway, listeners: &[Given<ListenerPlan>], reporter: &Reporter<'_>) -> AdminPlan {
-    let default = AdminPlan::default();
+    let default = SocketAddr::from(([127, 0, 0, 1], 9900));
     let address = match &file.admin {
         Field::Given(admin) => {
             if admin.value.address.is_missing() {
                 let problem = Problem::new("`admin` has no `address`", "the key is missing here");
                 reporter.error(
                     admin.span,
-                    problem.help(format!("write `admin: {{ address: {} }}`", default.address)),
+                    problem.help(format!("write `admin: {{ address: {} }}`", default)),
                 );
             }
             listener_address(&admin.value.address, reporter)
         }
         _ => Field::Missing,
     };
-    let wanted = address.given().map_or(default.address, |given| given.value);
+    let wanted = address.given().map_or(default, |given| given.value);
     if let Some(listener) =
         listeners.iter().find(|listener| collide(listener.value.address, wanted))
     {
@@ -146,10 +151,10 @@ fn admin(file: &Gateway, listeners: &[Given<ListenerPlan>], reporter: &Reporter<
             None => {}
         }
     }
-    AdminPlan { address: wanted }
+    AdminPlan { at: AdminAddress::Tcp(wanted), token: None }
 }
 
-fn access_log(file: &Gateway, context: &Context<'_>) -> AccessLogPlan {
+fn access_log(file: &Gateway, context: &Context<'_>) -> LogSink {
     let reporter = context.reporter;
     let parsed = file.access_log.parse(reporter, |log| match log {
         OrTable::Text(text) => {
@@ -165,7 +170,7 @@ fn access_log(file: &Gateway, context: &Context<'_>) -> AccessLogPlan {
                 .help("write `stdout`, `off`, or `{ file: PATH }`"))
         }
         OrTable::Table(table) => match &table.file {
-            Field::Bad => Ok(AccessLogPlan::default()),
+            Field::Bad => Ok(LogSink::default()),
             Field::Missing => {
                 Err(Problem::new("`access_log` has no `file`", "the key is missing here")
                     .help("write `stdout`, `off`, or `{ file: PATH }`"))
@@ -173,8 +178,8 @@ fn access_log(file: &Gateway, context: &Context<'_>) -> AccessLogPlan {
             Field::Given(path) if path.value.is_empty() => {
                 Err(Problem::new("the path of the access log is empty", "a file is wanted"))
             }
-            Field::Given(path) => Ok(AccessLogPlan::File(context.outside.base.join(&path.value))),
+            Field::Given(path) => Ok(LogSink::File(context.outside.base.join(&path.value))),
         },
     });
-    parsed.or(AccessLogPlan::default())
+    parsed.or(LogSink::default())
 }

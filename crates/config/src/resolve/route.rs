@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use switchback_core::PoolIndex;
-use switchback_core::plan::{Action, Redirect, RoutePlan, Target, Weight};
+use switchback_core::plan::{Action, ErrorPages, Redirect, RoutePlan, Target, Weight};
 use switchback_core::route::{HostPattern, PathPattern};
 
 use super::{Catalog, Resolved, endpoint, limits, policy, redirect, shadow};
@@ -52,7 +52,14 @@ impl Routes<'_> {
             }
             first.insert(name.clone(), route.span);
             if let Some(action) = action {
-                let plan = RoutePlan { name, host, path, max_body, action };
+                let plan = RoutePlan {
+                    name,
+                    host,
+                    path,
+                    max_body,
+                    error_pages: ErrorPages::default(),
+                    action,
+                };
                 plans.push((plan, route.span));
             }
         }

@@ -116,21 +116,21 @@ fn log(
     generation.route_metrics(None).request_finished(Some(refusal.status), Duration::ZERO);
     gateway.metrics.client_error(Origin::Client, false, refusal::BAD_REQUEST);
     gateway.metrics.request_refused(refusal.code);
-    if gateway.access_log.is_off() {
-        return;
-    }
     let line = stream.ahead().split(|byte| matches!(byte, b'\r' | b'\n')).find(|it| !it.is_empty());
     let mut words = line.unwrap_or_default().splitn(3, |&byte| byte == b' ');
     let mut word = || words.next().map(|word| &word[..word.len().min(SHOWN)]).unwrap_or_default();
     let (method, target) = (word(), word());
     let path = target.split(|&byte| byte == b'?').next().unwrap_or_default();
-    gateway.access_log.log(Box::new(AccessRecord {
+    let record = Box::new(AccessRecord {
         time: gateway.clock.wall(),
         id,
         client: connection.client.ip(),
         method: Text::from(method),
         host: None,
         path: Text::from(path),
+        referer: None,
+        user_agent: None,
+        trace_id: None,
         status: Some(refusal.status),
         bytes_in: 0,
         bytes_out: length as u64,
@@ -148,5 +148,7 @@ fn log(
             decision: None,
             pool: None,
         }),
-    }));
+    });
+    gateway.failures.keep(&record);
+    gateway.access_log.log(record);
 }

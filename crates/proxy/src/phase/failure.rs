@@ -136,7 +136,7 @@ pub(crate) fn end_attempt(
 ) {
     let Some(attempt) = ctx.attempt.take() else { return };
     let endpoint = attempt.endpoint();
-    let mut record = attempt.end(outcome, detail);
+    let mut record = attempt.end(outcome, detail, ctx.began);
     record.decision = decision.map(Decision::as_str);
     ctx.attempted(record);
     if let Some(watch) = &ctx.watch {

@@ -12,6 +12,7 @@ use switchback_runtime::Gateway;
 use switchback_telemetry::{Failure, Origin};
 
 use crate::ctx::Ctx;
+use crate::phase::request::record;
 
 /// How long what a client is still sending is read after its answer, so that the answer is not lost
 /// in the reset that unread bytes cause (RFC 9112, section 9.6).
@@ -34,6 +35,10 @@ pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error
         }
         None if ctx.attempts.len() > 1 => metrics.request_rescued(),
         None => {}
+    }
+    if ctx.record.is_none() && (ctx.failure.is_some() || ctx.attempts.len() > 1) {
+        // Nobody logs it, but it is remembered.
+        ctx.record = Some(Box::new(record(session.req_header(), ctx)));
     }
     if let Some(record) = &mut ctx.record {
         record.status = status;
@@ -87,7 +92,7 @@ fn end_last_attempt(error: Option<&Error>, ctx: &mut Ctx) {
             pool: Some(forward.pool.standing()),
         });
     }
-    let mut record = attempt.end(outcome, None);
+    let mut record = attempt.end(outcome, None, ctx.began);
     record.decision = decision.map(Decision::as_str);
     ctx.attempted(record);
 }

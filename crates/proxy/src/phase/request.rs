@@ -72,7 +72,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 }
 
 /// What the access log shows of the request itself.
-fn record(header: &RequestHeader, ctx: &Ctx) -> AccessRecord {
+pub(crate) fn record(header: &RequestHeader, ctx: &Ctx) -> AccessRecord {
     AccessRecord {
         time: ctx.time,
         id: ctx.id.clone(),
@@ -80,6 +80,9 @@ fn record(header: &RequestHeader, ctx: &Ctx) -> AccessRecord {
         method: Text::from(header.method.as_str()),
         host: header.headers.get(HOST).map(|host| Text::from(host.as_bytes())),
         path: Text::from(header.uri.path()),
+        referer: None,
+        user_agent: None,
+        trace_id: None,
         status: None,
         bytes_in: 0,
         bytes_out: 0,

@@ -62,7 +62,7 @@ fn an_attempt_ends_where_it_began_though_its_endpoint_has_gone() {
     // A request of the configuration before gets who is there now.
     assert_eq!((ports(&before), ports(&after)), ([2].into(), [2].into()));
     assert_eq!(old.address(), address(1));
-    let record = old.end(Outcome::Completed, None);
+    let record = old.end(Outcome::Completed, None, switchback_core::Timestamp::START);
     assert_eq!(record.endpoint, address(1));
     // Its place is free now, and the next one takes it.
     gateway.reload(Plan::of(vec![pool("web", &[2, 3])]));

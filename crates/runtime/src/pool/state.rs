@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rand::RngCore;
 use switchback_core::plan::{Admin, PoolPlan, Weight};
 use switchback_core::pool::{Effects, WaiterId};
@@ -15,6 +16,7 @@ use switchback_core::{EndpointIndex, Event, Pool, Status, Timestamp};
 use switchback_telemetry::{EndpointMetrics, Metrics};
 use tokio::sync::oneshot;
 
+use super::report::Story;
 use crate::attempt::Attempt;
 
 /// An endpoint that has a place.
@@ -22,6 +24,7 @@ use crate::attempt::Attempt;
 pub(crate) struct Seat {
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Arc<EndpointMetrics>,
+    pub(super) story: Mutex<Story>,
 }
 
 /// What was changed about an endpoint while the gateway runs. It holds over reloads, until it is
@@ -182,7 +185,7 @@ impl State {
                 // Who comes back has series of his own: the former ones are no longer shown.
                 (Some(address), _) => {
                     let metrics = metrics.endpoint(plan.name.clone(), address);
-                    (Arc::new(Seat { address, metrics }), Named::Yes)
+                    (Arc::new(Seat { address, metrics, story: Mutex::default() }), Named::Yes)
                 }
                 // A place was made for somebody.
                 (None, None) => continue,

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use switchback_admin::{AdminState, Operator, Readiness};
+use switchback_core::plan::AdminAddress;
 use switchback_runtime::{Gateway, NotReady};
 
 use super::StartError;
@@ -33,10 +34,15 @@ impl Admin {
     pub(crate) fn new(
         gateway: Arc<Gateway>,
         doors: Arc<Doors>,
-        address: SocketAddr,
+        at: &AdminAddress,
         operator: Option<Arc<dyn Operator>>,
     ) -> Result<Self, StartError> {
         let what = "admin listener";
+        let AdminAddress::Tcp(address) = *at else {
+            let source = std::io::ErrorKind::Unsupported.into();
+            let address = SocketAddr::from(([0, 0, 0, 0], 0));
+            return Err(StartError::Bind { what, address, source });
+        };
         let listener = doors.socket(address);
         let listener = listener.map_err(|source| StartError::Bind { what, address, source })?;
         Ok(Self { gateway, doors, listener: Mutex::new(Some(listener)), operator })

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use pingora::server::{Fds, ListenFds, RuntimeOpts, ShutdownWatch};
 use pingora::services::{ServiceReadyNotifier, ServiceWithDependents};
-use switchback_core::plan::Plan;
+use switchback_core::plan::{AdminAddress, Plan};
 use tokio::sync::watch;
 
 use super::StartError;
@@ -40,7 +40,7 @@ pub(super) fn bind(
     mut inherited: Vec<TcpListener>,
 ) -> Result<Vec<TcpListener>, StartError> {
     let clients = plan.listeners.iter().map(|listener| ("listener", listener.address));
-    let addresses = clients.chain([("admin listener", plan.admin.address)]);
+    let addresses = clients.chain(tcp(&plan.admin.at).map(|address| ("admin listener", address)));
     let socket = |(what, address): (&'static str, SocketAddr)| {
         let found = inherited.iter().position(|it| it.local_addr().is_ok_and(|it| it == address));
         let socket = match found {
@@ -112,6 +112,14 @@ impl Doors {
         let mut sockets = sockets.iter();
         let found = sockets.find(|it| it.local_addr().is_ok_and(|it| it == address));
         found.ok_or(io::ErrorKind::NotFound)?.try_clone()
+    }
+}
+
+/// The address of a listener that is no Unix socket.
+fn tcp(at: &AdminAddress) -> Option<SocketAddr> {
+    match at {
+        AdminAddress::Tcp(address) => Some(*address),
+        AdminAddress::Unix(_) => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use switchback_core::plan::AccessLogPlan;
+use switchback_core::plan::LogSink;
 use thiserror::Error;
 
 /// Why the gateway could not start.
@@ -15,7 +15,7 @@ pub(crate) enum StartError {
     Bind { what: &'static str, address: SocketAddr, source: io::Error },
     /// The access log cannot be opened.
     #[error("access log {}: {source}", destination(.to))]
-    AccessLog { to: AccessLogPlan, source: io::Error },
+    AccessLog { to: LogSink, source: io::Error },
     /// A pool's source of endpoints fails.
     #[error("pool {pool}: its endpoints cannot be found: {source}")]
     Discovery { pool: Arc<str>, source: Box<pingora::Error> },
@@ -39,10 +39,10 @@ fn hint(error: &io::Error, address: SocketAddr) -> String {
     }
 }
 
-fn destination(plan: &AccessLogPlan) -> String {
+fn destination(plan: &LogSink) -> String {
     match plan {
-        AccessLogPlan::File(path) => path.display().to_string(),
-        AccessLogPlan::Stdout => "stdout".to_owned(),
-        AccessLogPlan::Off => "off".to_owned(),
+        LogSink::File(path) => path.display().to_string(),
+        LogSink::Stdout => "stdout".to_owned(),
+        LogSink::Off => "off".to_owned(),
     }
 }

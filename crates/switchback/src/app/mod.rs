@@ -18,7 +18,7 @@ use pingora::server::{RunArgs, Server, ShutdownSignalWatch};
 use pingora::services::background::background_service;
 use switchback_admin::Operator;
 use switchback_config::Sources;
-use switchback_core::plan::{AccessLogPlan, Plan};
+use switchback_core::plan::{LogSink, Plan};
 use switchback_discovery::Fixed;
 use switchback_runtime::Gateway;
 use switchback_telemetry::{AccessLog, Guard, Sink};
@@ -80,10 +80,10 @@ impl App {
         discover(&mut plan)?;
         let threads = room::threads(plan.threads);
         let listeners = plan.listeners.clone();
-        let admin = plan.admin.address;
-        let sink = sink(&plan.access_log);
+        let admin = plan.admin.at.clone();
+        let sink = sink(&plan.access_log.to);
         let (access_log, guard) = AccessLog::start(&sink)
-            .map_err(|source| StartError::AccessLog { to: plan.access_log.clone(), source })?;
+            .map_err(|source| StartError::AccessLog { to: plan.access_log.to.clone(), source })?;
         let gateway = Gateway::new(plan, access_log, env!("CARGO_PKG_VERSION"));
         gateway.set_room(room.connections());
 
@@ -102,7 +102,7 @@ impl App {
             operator = Some(Arc::new(ByApi(reloader)) as Arc<dyn Operator>);
             hang_ups = Some(told);
         }
-        let admin = admin::Admin::new(gateway.clone(), doors.clone(), admin, operator)?;
+        let admin = admin::Admin::new(gateway.clone(), doors.clone(), &admin, operator)?;
         server.add_service(background_service("admin", admin));
         match predecessor {
             None => doors.open(),
@@ -166,11 +166,11 @@ pub(crate) fn discover(plan: &mut Plan) -> Result<(), StartError> {
     Ok(())
 }
 
-fn sink(plan: &AccessLogPlan) -> Sink {
+fn sink(plan: &LogSink) -> Sink {
     match plan {
-        AccessLogPlan::Stdout => Sink::Stdout,
-        AccessLogPlan::File(path) => Sink::File(path.clone()),
-        AccessLogPlan::Off => Sink::Off,
+        LogSink::Stdout => Sink::Stdout,
+        LogSink::File(path) => Sink::File(path.clone()),
+        LogSink::Off => Sink::Off,
     }
 }
 

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use switchback_config::diff::{Changes, Side};
 use switchback_config::{Loaded, ProcessEnvironment};
 
-use super::{Config, reachable};
+use super::{Config, admin, reachable};
 
 /// What follows the options in the help.
 const MORE: &str = "\
@@ -67,7 +67,11 @@ pub(crate) fn run(diff: &Diff) -> ExitCode {
     if !loaded.warnings.is_empty() {
         let _ = writeln!(io::stderr(), "{}", loaded.warnings);
     }
-    let address = reachable(diff.admin.unwrap_or(loaded.plan.admin.address));
+    let named = diff.admin.map(|address| Ok(reachable(address)));
+    let address = match named.unwrap_or_else(|| admin(&loaded.plan)) {
+        Ok(address) => address,
+        Err(error) => return trouble(&error),
+    };
     let changes = match compare(address, &loaded) {
         Ok(changes) => changes,
         Err(problem) => return trouble(&format!("{address}: {problem}")),

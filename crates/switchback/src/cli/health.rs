@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use switchback_config::ProcessEnvironment;
 
-use super::{Config, reachable};
+use super::{Config, admin, reachable};
 
 /// Asks a running gateway whether it is ready.
 #[derive(Args, Debug)]
@@ -36,11 +36,8 @@ fn ask(health: &Health) -> Result<(u16, String), String> {
     let address = match health.admin {
         Some(address) => address,
         None => {
-            switchback_config::load(&health.config.config, &ProcessEnvironment)
-                .map_err(|refused| refused.to_string())?
-                .plan
-                .admin
-                .address
+            let loaded = switchback_config::load(&health.config.config, &ProcessEnvironment);
+            admin(&loaded.map_err(|refused| refused.to_string())?.plan)?
         }
     };
     let address = reachable(address);

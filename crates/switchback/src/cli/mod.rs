@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use switchback_core::plan::{AdminAddress, Plan};
 
 /// A reverse-proxy load balancer: no 502 while an endpoint could have answered.
 #[derive(Debug, Parser)]
@@ -50,6 +51,14 @@ pub(crate) struct Config {
         default_value = "/etc/switchback/switchback.yaml"
     )]
     pub(crate) config: PathBuf,
+}
+
+/// Where the admin listener of a plan is to be asked.
+pub(crate) fn admin(plan: &Plan) -> Result<SocketAddr, String> {
+    match &plan.admin.at {
+        AdminAddress::Tcp(address) => Ok(reachable(*address)),
+        AdminAddress::Unix(path) => Err(format!("{}: a Unix socket", path.display())),
+    }
 }
 
 /// Where to connect to a listener with this address: bound to every address, it is on loopback;

@@ -12,8 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use switchback_core::plan::{
-    Action, AdminPlan, EjectionPlan, EndpointPlan, HealthPlan, ListenerPlan, Plan, PoolPlan,
-    ProbePlan, RetryPolicy, RoutePlan, StatusSet, Target, Timeouts, Weight,
+    Action, AdminAddress, AdminPlan, EjectionPlan, EndpointPlan, ErrorPages, HealthPlan,
+    ListenerPlan, Plan, PoolPlan, ProbePlan, RetryPolicy, RoutePlan, StatusSet, Target, Timeouts,
+    Weight,
 };
 use switchback_core::route::{HostPattern, PathPattern};
 use switchback_core::{PoolIndex, Status};
@@ -174,12 +175,13 @@ fn plan(
     };
     Plan {
         listeners: vec![ListenerPlan::plain(listener)],
-        admin: AdminPlan { address: admin },
+        admin: AdminPlan { at: AdminAddress::Tcp(admin), ..AdminPlan::default() },
         routes: vec![RoutePlan {
             name: "*/".into(),
             host: HostPattern::Any,
             path: everything,
             max_body: None,
+            error_pages: ErrorPages::default(),
             action: Action::Forward(vec![target]),
         }],
         ..Plan::of(vec![pool])

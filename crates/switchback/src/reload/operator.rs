@@ -2,11 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use switchback_admin::{Admission, Change, Operator, Overridden, Refused, Reloaded, Status};
-use switchback_core::plan::{Admin, Weight};
-use switchback_runtime::{Override, Unknown};
+use switchback_admin::{Admission, Change, Operator, Overridden, Refused, Reloaded, Status, view};
+use switchback_core::Outcome;
+use switchback_core::outcome::Fault;
+use switchback_core::plan::{Admin, Protocol, Weight};
+use switchback_runtime::{EndpointReport, Override, PoolHandle, Unknown};
+use switchback_telemetry::access::rfc3339;
+use switchback_telemetry::{Filter, PoolState};
 
 use super::{AskedBy, Reloader};
 
@@ -34,6 +39,29 @@ impl Operator for ByApi {
             last_reload: self.0.last.lock().clone(),
             overrides: overrides.collect(),
         }
+    }
+
+    async fn pools(&self, endpoints: bool) -> Vec<view::Pool> {
+        let generation = self.0.gateway.current();
+        let show = move || generation.pools.iter().map(|it| pool(it, endpoints)).collect();
+        tokio::task::spawn_blocking(show).await.unwrap_or_default()
+    }
+
+    async fn pool(&self, name: &str) -> Option<view::Pool> {
+        let generation = self.0.gateway.current();
+        generation.pools.iter().find(|pool| &*pool.plan.name == name).map(|it| pool(it, true))
+    }
+
+    async fn failures(&self, filter: &Filter) -> Vec<u8> {
+        self.0.gateway.failures.json(filter)
+    }
+
+    async fn request(&self, id: &str) -> Option<Vec<u8>> {
+        self.0.gateway.failures.find(id)
+    }
+
+    async fn history(&self) -> view::History {
+        view::History { step_s: 2, steps: Vec::new() }
     }
 
     async fn reload(&self, force: bool) -> Result<Reloaded, Refused> {
@@ -68,6 +96,72 @@ impl Operator for ByApi {
         log::info!("pool {pool}: endpoint {endpoint}: {}", words(change));
         Ok(())
     }
+}
+
+/// A pool, with its endpoints if these are wanted.
+fn pool(pool: &PoolHandle, endpoints: bool) -> view::Pool {
+    let endpoints_of_it: Vec<_> = pool.report().into_iter().map(endpoint).collect();
+    let standing = |status: &switchback_core::Status| {
+        let name = status.as_str();
+        let count = endpoints_of_it.iter().filter(|it| it.status == name).count();
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        (count > 0).then_some(view::StatusCount { status: name, count })
+    };
+    let PoolState { healthy, total } = pool.standing();
+    view::Pool {
+        name: pool.plan.name.clone(),
+        protocol: match pool.plan.protocol {
+            Protocol::Http1 => "http/1.1",
+            Protocol::H2 => "h2",
+        },
+        probed: pool.plan.health.is_some(),
+        healthy,
+        total,
+        statuses: switchback_core::Status::ALL.iter().filter_map(standing).collect(),
+        waiting: pool.waiting(),
+        attempts: endpoints_of_it.iter().map(|it| it.attempts).sum(),
+        failed: endpoints_of_it.iter().map(|it| it.failed).sum(),
+        endpoints: endpoints.then_some(endpoints_of_it),
+    }
+}
+
+fn endpoint(it: EndpointReport) -> view::Endpoint {
+    let failed = |(name, _): &&(&str, u64)| {
+        let mut outcomes = Outcome::ALL.iter();
+        outcomes.any(|it| it.as_str() == *name && it.meaning().fault == Fault::Endpoint)
+    };
+    view::Endpoint {
+        address: it.address,
+        status: it.status.as_str(),
+        since: rfc3339(it.since),
+        why: it.why,
+        ejected_until: it.ejected_until.map(rfc3339),
+        reachable: it.reachable,
+        weight: it.weight.value(),
+        tier: it.tier,
+        zone: it.zone,
+        overridden: (!it.overridden.is_empty()).then(|| shown(it.overridden)),
+        in_flight: it.in_flight,
+        latency_ms: it.latency.map(millis),
+        last_probe: it.last_probe.map(|probe| view::Probe {
+            time: rfc3339(probe.time),
+            passed: probe.error.is_none(),
+            took_ms: millis(probe.took),
+            error: probe.error,
+        }),
+        attempts: it.outcomes.iter().map(|(_, count)| count).sum(),
+        failed: it.outcomes.iter().filter(failed).map(|(_, count)| count).sum(),
+        outcomes: it
+            .outcomes
+            .iter()
+            .map(|&(outcome, count)| view::OutcomeCount { outcome, count })
+            .collect(),
+    }
+}
+
+/// To the microsecond.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn shown(overridden: Override) -> Change {

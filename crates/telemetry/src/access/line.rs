@@ -78,6 +78,12 @@ fn push_attempt(out: &mut Vec<u8>, attempt: &AttemptRecord) {
     push_displayed(out, attempt.endpoint);
     out.extend_from_slice(b"\",\"reused\":");
     out.extend_from_slice(if attempt.reused { b"true" } else { b"false" });
+    if !attempt.start.is_zero() {
+        out.extend_from_slice(b",\"start_ms\":");
+        push_millis(out, attempt.start);
+    }
+    out.extend_from_slice(b",\"duration_ms\":");
+    push_millis(out, attempt.duration);
     if let Some(connect) = attempt.connect {
         out.extend_from_slice(b",\"connect_ms\":");
         push_millis(out, connect);

@@ -10,6 +10,7 @@
 //!
 //! The query of a URL is not logged: that is where the secrets are.
 
+mod failures;
 mod json;
 mod line;
 mod log;
@@ -20,6 +21,8 @@ mod time;
 mod writer;
 
 pub use self::log::{AccessLog, Guard};
+pub use failures::{Failures, Filter};
 pub use record::{AccessRecord, AttemptRecord, Attempts, Failure, PoolState};
 pub use sink::Sink;
 pub use text::Text;
+pub use time::rfc3339;

@@ -32,6 +32,12 @@ pub struct AccessRecord {
     pub host: Option<Text>,
     /// The path without the query.
     pub path: Text,
+    /// Referer, where the log's format has it.
+    pub referer: Option<Text>,
+    /// User-Agent, where the log's format has it.
+    pub user_agent: Option<Text>,
+    /// The trace that the request belongs to (W3C Trace Context), if it belongs to one.
+    pub trace_id: Option<[u8; 16]>,
     /// The status that the client was sent; none (written as `null`) if it was sent none.
     pub status: Option<u16>,
     /// Bytes of the request body that were read.
@@ -63,6 +69,10 @@ pub struct AttemptRecord {
     pub endpoint: SocketAddr,
     /// Whether it went out on a pooled connection.
     pub reused: bool,
+    /// When it began, counted from the request's beginning.
+    pub start: Duration,
+    /// How long it took in all.
+    pub duration: Duration,
     /// Time to an established connection, TLS included; zero for a reused one, none if it failed.
     pub connect: Option<Duration>,
     /// Time from the start of the attempt to the response header; none if there was none.

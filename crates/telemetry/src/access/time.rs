@@ -40,6 +40,14 @@ impl Clockface {
     }
 }
 
+/// A timestamp as the access log has it: RFC 3339, UTC, milliseconds.
+#[must_use]
+pub fn rfc3339(time: SystemTime) -> String {
+    let mut text = Vec::with_capacity(24);
+    Clockface::new().push(&mut text, time);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 fn push_second(out: &mut Vec<u8>, second: u64) {
     let (year, month, day) = civil_from_days(second / 86_400);
     let of_day = second % 86_400;

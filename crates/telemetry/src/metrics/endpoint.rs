@@ -44,6 +44,11 @@ impl EndpointMetrics {
         self.attempts.add(outcome);
     }
 
+    /// How attempts have ended, of each outcome that there was: its name, how often.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.attempts.counted()
+    }
+
     /// Notes the status by its index in [`Vocabulary::statuses`]. The first is where the endpoint starts;
     /// each one that differs from the last is counted as a change.
     pub fn set_status(&self, status: usize) {

@@ -19,6 +19,8 @@ fn attempt() -> AttemptRecord {
     AttemptRecord {
         endpoint: "10.0.1.12:8080".parse().unwrap(),
         reused: false,
+        start: Duration::ZERO,
+        duration: Duration::ZERO,
         connect: Some(Duration::from_micros(400)),
         first_byte: Some(Duration::from_millis(12)),
         outcome: "completed",
@@ -33,6 +35,8 @@ fn lost_attempt() -> AttemptRecord {
     AttemptRecord {
         endpoint: "10.0.1.11:8080".parse().unwrap(),
         reused: true,
+        start: Duration::ZERO,
+        duration: Duration::ZERO,
         connect: Some(Duration::ZERO),
         first_byte: None,
         outcome: "connection_terminated",
@@ -51,6 +55,9 @@ fn record() -> AccessRecord {
         method: Text::from_static("GET"),
         host: Some(Text::from("shop.example.com")),
         path: Text::from("/api/cart"),
+        referer: None,
+        user_agent: None,
+        trace_id: None,
         status: Some(200),
         bytes_in: 0,
         bytes_out: 512,
