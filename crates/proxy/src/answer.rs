@@ -1,25 +1,19 @@
 //! Answers that the gateway makes itself.
 
-use std::borrow::Cow;
+mod accept;
+mod error;
 
 use bytes::Bytes;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
-};
-use http::{StatusCode, Uri};
+use http::Uri;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use pingora::http::ResponseHeader;
 use pingora_core::Result;
 use pingora_proxy::Session;
-use switchback_core::outcome::refusal;
 use switchback_core::plan::Redirect;
 use switchback_core::route::PathPattern;
 use switchback_runtime::NotReady;
-use switchback_telemetry::Text;
 
-use crate::headers::PROXY_STATUS;
-
-/// When a client that met an overloaded pool may try again, in seconds: the least that can be said.
-const OVERLOADED_FOR: u32 = 1;
+pub(crate) use error::{Failed, error, proxy_status, text};
 
 /// The methods that may go through. What a resource allows its endpoint knows alone.
 pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -28,53 +22,6 @@ pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 pub(crate) struct Answer {
     header: ResponseHeader,
     body: Bytes,
-}
-
-/// The answer to a request that failed: what happened in one word (RFC 9209), and the id by which
-/// an operator finds the rest in the access log. It names no pool, no endpoint, no version.
-pub(crate) fn error(
-    status: u16,
-    reason: &'static str,
-    details: Option<&'static str>,
-    id: &Text,
-) -> Result<Answer> {
-    let body = text(status, details, Some(id));
-    let mut header = ResponseHeader::build(status, Some(8))?;
-    header.insert_header(CONTENT_TYPE, "text/plain; charset=utf-8")?;
-    header.insert_header(CACHE_CONTROL, "no-store")?;
-    header.insert_header(PROXY_STATUS.clone(), proxy_status(reason, details))?;
-    header.insert_header(CONTENT_LENGTH, body.len())?;
-    if status == 405 {
-        // RFC 9110, section 15.5.6: it must be there.
-        header.insert_header(ALLOW, METHODS)?;
-    }
-    if reason == refusal::OVERLOADED {
-        header.insert_header(RETRY_AFTER, OVERLOADED_FOR)?;
-    }
-    Ok(Answer { header, body: body.into() })
-}
-
-/// What happened, for machines (RFC 9209).
-pub(crate) fn proxy_status(reason: &'static str, details: Option<&'static str>) -> String {
-    match details {
-        Some(details) => format!("switchback; error={reason}; details=\"{details}\""),
-        None => format!("switchback; error={reason}"),
-    }
-}
-
-/// What happened, for people.
-pub(crate) fn text(status: u16, details: Option<&'static str>, id: Option<&Text>) -> String {
-    let phrase = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    let mut text = format!("{status} {}\n", phrase.unwrap_or("Error"));
-    for line in
-        details.into_iter().map(Cow::Borrowed).chain(id.map(|id| {
-            Cow::Owned(format!("request id: {}", String::from_utf8_lossy(id.as_bytes())))
-        }))
-    {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    text
 }
 
 /// Whether the gateway is ready: 200, or 503 with what is missing, a line each.

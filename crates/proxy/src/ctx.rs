@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use switchback_core::outcome::refusal;
-use switchback_core::plan::{Action, Target};
+use switchback_core::plan::{Action, ErrorPages, Target};
 use switchback_core::pool::PickRequest;
 use switchback_core::retry::Decision;
 use switchback_core::{Outcome, Timestamp};
@@ -169,6 +169,14 @@ impl Ctx {
         match &route.plan.action {
             Action::Forward(targets) => targets.get(self.forward.as_ref()?.target),
             Action::Redirect(_) => None,
+        }
+    }
+
+    /// What stands in place of the gateway's own error answers.
+    pub(crate) fn error_pages(&self) -> &ErrorPages {
+        match self.route {
+            Some(route) => &self.generation.route(route).plan.error_pages,
+            None => &self.generation.plan.error_pages,
         }
     }
 

@@ -36,7 +36,9 @@ pub(super) async fn refuse(
     let time = gateway.clock.wall();
     let id = id::new(time);
     let body = answer::text(refusal.status, Some(refusal.details), Some(&id));
-    let head = head(refusal, refusal::BAD_REQUEST, time, body.len()) + "\r\n";
+    let told = String::from_utf8_lossy(id.as_bytes());
+    let head = head(refusal, refusal::BAD_REQUEST, time, body.len());
+    let head = format!("{head}x-request-id: {told}\r\n\r\n");
     log(&stream, gateway, connection, refusal, id, body.len());
     stream.watch().off();
     let answer = [head.as_bytes(), body.as_bytes()].concat();

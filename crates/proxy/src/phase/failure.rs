@@ -13,11 +13,12 @@ use switchback_core::retry::{self, Decision, Situation, Stop};
 use switchback_runtime::Gateway;
 use switchback_telemetry::{Failure, Origin};
 
+use crate::answer::{self, Failed};
 use crate::ctx::{Connections, Ctx, Forward};
+use crate::error;
 use crate::error::Circumstances;
 use crate::phase::connect::TOO_OLD;
 use crate::phase::response::RETRY_ON_STATUS;
-use crate::{answer, error};
 
 /// A connection could not be established.
 pub(crate) fn connecting(
@@ -191,7 +192,9 @@ pub(crate) async fn answer(session: &mut Session, error: &Error, ctx: &mut Ctx) 
     if let Some(status) = status {
         session.set_keepalive(None);
         // A client that cannot be answered is gone; there is nobody left to tell.
-        let _ = answer::send(session, answer::error(status, reason, ctx.details, &ctx.id)).await;
+        let failed = Failed { status, reason, details: ctx.details, id: &ctx.id };
+        let answer = answer::error(&failed, &session.req_header().headers, ctx.error_pages());
+        let _ = answer::send(session, answer).await;
     }
     FailToProxy { error_code: status.unwrap_or(0), can_reuse_downstream: false }
 }

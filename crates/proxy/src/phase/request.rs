@@ -17,9 +17,10 @@ use switchback_telemetry::access::Attempts;
 use switchback_telemetry::{AccessRecord, Failure, Origin, Text};
 use switchback_wire::Refusal;
 
+use crate::answer::{self, Failed};
 use crate::ctx::{Ctx, Forward};
 use crate::edge::BODY_TOO_LARGE;
-use crate::{admission, answer, client, hash_key, headers, hop, id, sticky};
+use crate::{admission, client, hash_key, headers, hop, id, sticky};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -125,9 +126,10 @@ pub(crate) async fn route(gateway: &Gateway, session: &mut Session, ctx: &mut Ct
             decision: None,
             pool: None,
         };
-        let header = answer::error(404, failure.reason, None, &ctx.id);
+        let failed = Failed { status: 404, reason: failure.reason, details: None, id: &ctx.id };
+        let answer = answer::error(&failed, &header.headers, ctx.error_pages());
         ctx.failure = Some(failure);
-        answer::send(session, header).await?;
+        answer::send(session, answer).await?;
         return Ok(true);
     };
     let generation = ctx.generation.clone();

@@ -75,6 +75,9 @@ pub(crate) fn header(
         if let Some(forward) = ctx.forward.as_mut() {
             forward.passed_on = Some((Outcome::FailureStatus, decision));
         }
+        // RFC 9209, section 2.3.3: whose answer it is. The endpoint may have said something of its own.
+        let received = format!("switchback; received-status={status}");
+        answer.append_header(headers::PROXY_STATUS.clone(), received)?;
     }
     headers::strip_hop_by_hop(answer, passes_trailers(session, ctx));
     // The client may have a header already, of an answer whose body never came. This one takes its
