@@ -21,7 +21,7 @@ mod described;
 mod field;
 mod mistake;
 
-pub(crate) use field::{Field, Given, OneOrMany, OrTable};
+pub(crate) use field::{Field, Given, OneOrMany, OrTable, Pairs};
 
 use serde::Deserialize;
 

@@ -10,6 +10,7 @@
 
 mod excerpt;
 mod form;
+mod hidden;
 mod report;
 mod words;
 

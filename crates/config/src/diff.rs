@@ -98,7 +98,7 @@ const APPLIED: &[&str] = &[
 /// Whether a change of this key of the main file, or of one below it, is in force only after a restart,
 /// so that a reload with it is refused.
 ///
-/// Sockets and threads are made once, at the start. What a listener does with its connections is not among
+/// Sockets, threads and what writes logs and traces are made once, at the start. What a listener does with its connections is not among
 /// them, but for whether it has TLS at all.
 fn needs_restart(key: &str) -> bool {
     let is_below = |above: &str| {
@@ -107,5 +107,7 @@ fn needs_restart(key: &str) -> bool {
     if APPLIED.iter().any(|key| is_below(key)) {
         return false;
     }
-    ["listeners", "admin.address", "threads", "access_log"].into_iter().any(is_below)
+    ["listeners", "admin.address", "admin.socket", "threads", "access_log", "tracing"]
+        .into_iter()
+        .any(is_below)
 }

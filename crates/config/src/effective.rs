@@ -6,11 +6,11 @@
 //!
 //! Printed from the plan, not from the files: a value that went astray between the two is
 //! seen. Variables are expanded, wildcards of `pools` are the files that they found, shorthands are
-//! written out. What has no value stays away: `threads` (one for each CPU), `zone`, `tls`, `host` and
-//! `sticky` of a pool, limits without a figure, a probe's `port`; and `hash`, where the algorithm does not
+//! written out. What has no value stays away: `threads` (one for each CPU), `zone`, `tracing`, `error_pages`, a
+//! `token`, `tls`, `host` and `sticky` of a pool, limits without a figure, a probe's `port`; and `hash`, where the algorithm does not
 //! hash. A pool's `max_requests` and `max_connections` stand at its endpoints, where they take effect. Away
 //! stays a `request` or a key of `retry`, too, of a route whose `split` goes to pools that disagree on
-//! it: each share has its own pool's.
+//! it: each share has its own pool's. The gateway's error pages stand at the gateway alone.
 //!
 //! `serde_yaml` writes it: it knows what must be quoted, and how (`docs/decisions/0001`). One thing
 //! is known that it does not write so that it reads the same: the line separators U+2028 and U+2029
@@ -18,9 +18,11 @@
 //! 1.2 does not.
 
 mod certificate;
+mod error_pages;
 mod gateway;
 mod health;
 mod limits;
+mod observe;
 mod pool;
 pub(crate) mod secret;
 mod traffic;
@@ -49,7 +51,7 @@ pub(crate) fn text(loaded: &Loaded, secrets: Secrets) -> String {
     let (main, rest) =
         files.split_first().map_or((Path::new(""), files), |(main, rest)| (main.as_path(), rest));
     let base = main.parent().unwrap_or(Path::new(""));
-    // What follows the pools are certificates and keys.
+    // What follows the pools are certificates, keys and error pages.
     let rest = &rest[..plan.pools.len().min(rest.len())];
     let pools = rest.iter().map(|path| relative(path, base)).collect();
     let mut stream = document(main, &gateway::gateway(plan, pools, base, secrets), secrets);

@@ -6,7 +6,7 @@
 mod glob;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -88,12 +88,13 @@ fn read_bytes(path: &Path, help: &str) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-/// The files that a configuration names beside its own, as certificates: read when they are asked for,
+/// The files that a configuration names beside its own, as certificates and error pages: read when they are asked for,
 /// and noted.
 #[derive(Debug)]
 pub(crate) struct Attached {
     is_on_disk: bool,
     paths: RefCell<Vec<PathBuf>>,
+    known: RefCell<HashSet<PathBuf>>,
     sources: RefCell<Sources>,
 }
 
@@ -105,14 +106,14 @@ impl Attached {
 
     /// None: where there is no file system.
     pub(crate) fn none() -> Self {
-        Self { is_on_disk: false, paths: RefCell::default(), sources: RefCell::default() }
+        let (paths, known, sources) = Default::default();
+        Self { is_on_disk: false, paths, known, sources }
     }
 
     /// What is in a file.
     pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, Problem> {
-        let mut paths = self.paths.borrow_mut();
-        if !paths.iter().any(|known| known == path) {
-            paths.push(path.to_owned());
+        if self.known.borrow_mut().insert(path.to_owned()) {
+            self.paths.borrow_mut().push(path.to_owned());
         }
         let help = "check the path; a relative one begins at the folder of the main file";
         if !self.is_on_disk {

@@ -58,8 +58,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// What will surprise in operation; often empty.
     pub warnings: Diagnostics,
-    /// Every file that was read: the main file, the pools in the order of the plan, CAs, certificates
-    /// and keys.
+    /// Every file that was read: the main file, the pools in the order of the plan, CAs, certificates,
+    /// keys and error pages.
     pub files: Vec<PathBuf>,
     /// What a reload watches; nothing where texts were read.
     pub sources: Sources,

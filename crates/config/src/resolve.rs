@@ -4,10 +4,13 @@
 //! all errors come at once; the plan that comes of it is thrown away then. Only
 //! [`crate::load`] decides, by the count of errors.
 
+mod access_log;
+mod admin;
 mod balance;
 mod dates;
 mod ejection;
 mod endpoint;
+mod error_pages;
 mod front;
 mod gateway;
 mod limits;
@@ -24,6 +27,7 @@ mod shadow;
 mod sticky;
 mod tls;
 mod together;
+mod tracing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,8 +36,9 @@ use std::time::Duration;
 use switchback_core::PoolIndex;
 use switchback_core::plan::{PoolPlan, RetryPolicy};
 
+pub(crate) use access_log::{ACCESS_LOGS, LOG_FORMATS};
 pub(crate) use balance::ALGORITHMS;
-pub(crate) use gateway::{ACCESS_LOGS, Context, UNDERSCORES, plan, zone};
+pub(crate) use gateway::{Context, UNDERSCORES, plan, zone};
 pub(crate) use outside::Outside;
 pub(crate) use pool::{PROTOCOLS, PROXY_PROTOCOLS, pool};
 pub(crate) use route::REDIRECTS;

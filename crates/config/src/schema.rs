@@ -11,7 +11,7 @@
 //! The rules: no key is unknown silently; mutually exclusive choices are keys of their own (`http:`
 //! or `tcp:`, never `type: http`); what can be off has `enabled`; no `flatten`; no `untagged`; a text is
 //! a shorthand for the common case of a mapping ([`OrTable`]), and for a list of one ([`OneOrMany`]),
-//! where documented.
+//! where documented; keys are ours, but for those of [`Pairs`].
 
 mod gateway;
 mod health;
@@ -20,6 +20,7 @@ mod json;
 pub(crate) mod kind;
 mod limits;
 mod listener;
+mod observe;
 mod pool;
 #[cfg(test)]
 mod reference;
@@ -29,14 +30,15 @@ mod traffic;
 
 pub use json::{File, json_schema};
 
-pub(crate) use gateway::{AccessLog, Drain, Gateway, PathMatch, Redirect, Route, Share};
+pub(crate) use gateway::{Drain, Gateway, PathMatch, Redirect, Route, Share};
 pub(crate) use health::{Health, HttpProbe};
 pub(crate) use limits::Limits;
 pub(crate) use listener::{Certificate, ClientCertificates, Listener, ListenerTls};
+pub(crate) use observe::{AccessLog, Admin, LogFormat, Tracing};
 pub(crate) use pool::{Endpoint, Pool, Timeouts, Tls};
 pub(crate) use traffic::{Ejection, Hash, Retry, RetryBudget, SlowStart, Sticky};
 
-use crate::decode::{Field, OneOrMany, OrTable};
+use crate::decode::{Field, OneOrMany, OrTable, Pairs};
 use inherited::Inherited;
 
 /// A list with a place for each entry.

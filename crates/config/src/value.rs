@@ -5,9 +5,11 @@
 
 pub(crate) mod address;
 pub(crate) mod duration;
+pub(crate) mod field;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod percent;
 pub(crate) mod size;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod url;

@@ -15,6 +15,10 @@ const MAINS: &[&str] = &[
     include_str!("../../../tests/config_corpus/redirect_without_end/switchback.yaml"),
     include_str!("../../../tests/config_corpus/behind_nlb_proxied/switchback.yaml"),
     include_str!("../../../tests/config_corpus/client_limits/switchback.yaml"),
+    include_str!("../../../tests/config_corpus/access_log_template_field/switchback.yaml"),
+    include_str!("../../../tests/config_corpus/admin_socket_with_token/switchback.yaml"),
+    include_str!("../../../tests/config_corpus/error_pages/switchback.yaml"),
+    include_str!("../../../tests/config_corpus/tracing/switchback.yaml"),
 ];
 const POOLS: &[&str] = &[
     include_str!("../../../conf/pools/web.yaml"),

@@ -2,7 +2,7 @@
 
 use std::slice::Iter;
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::{SeqAccessDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess};
 
 use super::de::Value;
@@ -95,5 +95,60 @@ impl<'de> MapAccess<'de> for Keys<'de, '_> {
             Some(value) => seed.deserialize(value),
             None => Err(Error(None)),
         }
+    }
+}
+
+/// The pairs of a mapping whose keys are the operator's.
+pub(super) struct Pairs<'de, 'r> {
+    pub(super) entries: Iter<'de, (Key, Node)>,
+    pub(super) value: Option<Value<'de, 'r>>,
+    pub(super) reporter: &'r Reporter<'r>,
+}
+
+impl<'de> MapAccess<'de> for Pairs<'de, '_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        let Some((key, node)) = self.entries.next() else {
+            return Ok(None);
+        };
+        let (what, reporter) = (What::Key(&key.text), self.reporter);
+        self.value = Some(Value { node, what, reporter, wants: "" });
+        seed.deserialize(SeqAccessDeserializer::new(KeyPlace { key, next: 0 })).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        match self.value.take() {
+            Some(value) => seed.deserialize(value),
+            None => Err(Error(None)),
+        }
+    }
+}
+
+/// A key as a [`super::Field`] reads a value: its place, then its text.
+struct KeyPlace<'de> {
+    key: &'de Key,
+    next: u8,
+}
+
+impl<'de> SeqAccess<'de> for KeyPlace<'de> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        let Key { text, span } = self.key;
+        self.next += 1;
+        let number = match self.next {
+            1 => span.line,
+            2 => span.column,
+            3 => span.width,
+            _ => return seed.deserialize(StrDeserializer::<Error>::new(text)).map(Some),
+        };
+        seed.deserialize(IntoDeserializer::<Error>::into_deserializer(number)).map(Some)
     }
 }

@@ -3,8 +3,8 @@
 use serde::de::{self, Deserialize as _, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::access::{Entries, Keys, Place};
-use super::field::{FIELD, Field, ONE_OR_MANY, OR_TABLE};
+use super::access::{Entries, Keys, Pairs, Place};
+use super::field::{FIELD, Field, ONE_OR_MANY, OR_TABLE, PAIRS};
 use super::mistake::{Error, LIST, MAPPING, NUMBER, TRUTH, What, keys};
 use crate::diagnostic::{Reporter, quote};
 use crate::document::{Kind, Node};
@@ -168,6 +168,11 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
                 visitor.visit_seq(Entries { items, what: self.what, reporter: self.reporter })
             }
             (ONE_OR_MANY, _) => Err(Self { wants: "a string or ", ..self }.mismatch(LIST, None)),
+            (PAIRS, Kind::Mapping(entries)) => {
+                let (entries, reporter) = (entries.iter(), self.reporter);
+                visitor.visit_map(Pairs { entries, value: None, reporter })
+            }
+            (PAIRS, _) => Err(self.mismatch(MAPPING, None)),
             _ => visitor.visit_newtype_struct(self),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use crate::diagnostic::{Problem, Reporter};
 use crate::source::Span;
@@ -12,6 +12,7 @@ use crate::source::Span;
 pub(super) const FIELD: &str = "\0field";
 pub(super) const OR_TABLE: &str = "\0or_table";
 pub(super) const ONE_OR_MANY: &str = "\0one_or_many";
+pub(super) const PAIRS: &str = "\0pairs";
 
 /// A key of the schema, as a file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -167,5 +168,34 @@ impl<'de> Deserialize<'de> for OneOrMany {
         }
 
         deserializer.deserialize_newtype_struct(ONE_OR_MANY, OneOrManyVisitor)
+    }
+}
+
+/// A mapping whose keys are the operator's, in the order of the file, each with its place. A key is never
+/// [`Field::Bad`] here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pairs<T>(pub(crate) Vec<(Field<String>, Field<T>)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
+            type Value = Pairs<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(PAIRS, PairsVisitor(PhantomData))
     }
 }

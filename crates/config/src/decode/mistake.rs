@@ -7,6 +7,7 @@ use serde::de;
 use super::de::Value;
 use crate::diagnostic::{Problem, quote};
 use crate::document::{Key, Kind};
+use crate::effective::secret::is_secret;
 use crate::suggest;
 
 /// What a value is called in a message.
@@ -43,6 +44,11 @@ impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self(Some(Problem::new(message.to_string(), "")))
     }
+}
+
+/// Whether what is called so must not be repeated.
+fn is_secret_at(what: What<'_>) -> bool {
+    matches!(what, What::Key(key) if is_secret(key))
 }
 
 /// Mappings in which no key is required.
@@ -105,6 +111,9 @@ impl<'de> Value<'de, '_> {
             Kind::Scalar { text, plain: true } if wanted == TRUTH => {
                 format!("{} is neither", quote(text))
             }
+            Kind::Scalar { text, .. } if text.contains('@') || is_secret_at(what) => {
+                "this is a single value".to_owned()
+            }
             Kind::Scalar { text, plain: true } => {
                 format!("this is the single value {}", quote(text))
             }
@@ -145,6 +154,10 @@ impl<'de> Value<'de, '_> {
                     }
                     _ => None,
                 }
+            }
+            // `template: {client} {status}`, which YAML takes for a mapping.
+            (Kind::Mapping(_), What::Key("template")) => {
+                Some("put it in quotes: `template: '{client} {status}'`".to_owned())
             }
             _ => None,
         };

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::hidden;
 use super::words::{Words, escape, visible};
-use crate::effective::secret::is_secret;
 use crate::source::{Source, Span};
 
 /// The widest excerpt, in terminal columns.
@@ -35,7 +35,7 @@ pub(crate) struct Excerpt {
 impl Excerpt {
     pub(crate) fn new(source: &Source, span: Span, label: Words) -> Self {
         let target = (span.column as usize).saturating_sub(1);
-        let line = &without_secrets(source.line(span.line));
+        let line = &hidden::line(source, span.line);
         let first = if is_wide(line) { target.saturating_sub(CONTEXT) } else { 0 };
         let cut = if first > 0 { "…" } else { "" };
         let mut window = Self {
@@ -96,53 +96,6 @@ impl Excerpt {
     }
 }
 
-/// The line with a star for each character of a secret: diagnostics are logged, and shown by the admin
-/// API. A variable in its place is none.
-fn without_secrets(line: &str) -> String {
-    let mut shown = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(colon) = rest.find(": ") {
-        let (before, after) = rest.split_at(colon + 2);
-        let blanks = after.len() - after.trim_start().len();
-        let word = before[..colon].trim_end_matches(['"', '\'']);
-        let key = word.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next();
-        shown.push_str(before);
-        shown.push_str(&after[..blanks]);
-        rest = &after[blanks..];
-        if !key.is_some_and(is_secret) {
-            continue;
-        }
-        let value = &rest[..value_length(rest)];
-        let is_variable = value.trim_matches(['"', '\'']).strip_prefix("${").is_some_and(|name| {
-            name.strip_suffix('}').is_some_and(|name| !name.contains([':', '$', '}']))
-        });
-        match is_variable {
-            true => shown.push_str(value),
-            false => shown.extend(value.chars().map(|_| '*')),
-        }
-        rest = &rest[value.len()..];
-    }
-    shown.push_str(rest);
-    shown
-}
-
-/// How many bytes the value takes that a line begins with.
-fn value_length(text: &str) -> usize {
-    let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''));
-    // The brace of a variable is its own.
-    let within = if text.starts_with("${") { text.find('}').map_or(0, |at| at + 1) } else { 0 };
-    let end = match quote {
-        Some(quote) => text[1..].find(quote).map(|at| at + 2),
-        None => {
-            let rest = &text[within..];
-            let ends = rest.find([',', '}', ']']).into_iter().chain(rest.find(" #"));
-            ends.min().map(|at| within + at)
-        }
-    };
-    let end = end.unwrap_or(text.len());
-    if quote.is_some() { end } else { text[..end].trim_end().len() }
-}
-
 /// Whether a line needs a window. Looks at no more of it than it must.
 fn is_wide(line: &str) -> bool {
     let mut columns = 0;
@@ -173,26 +126,6 @@ mod tests {
     fn nothing_reaches_the_terminal_as_a_command() {
         let (shown, indent, _) = marked("a: \u{1b}[2J x", 9, 1);
         assert_eq!((shown.as_str(), indent), ("a: \\u{1b}[2J x", 13));
-    }
-
-    #[test]
-    fn a_secret_is_shown_to_nobody() {
-        for (line, shown) in [
-            ("sticky: { secret: hunter2, cookie: sb }", "sticky: { secret: *******, cookie: sb }"),
-            ("  secret: \"a: b, c\" # ours", "  secret: ********* # ours"),
-            ("  \"secret\":   0123 # ours", "  \"secret\":   **** # ours"),
-            ("  api_token: 'x'", "  api_token: ***"),
-            ("{ secret: hunter2 }", "{ secret: ******* }"),
-            ("  secret: ${SECRET}", "  secret: ${SECRET}"),
-            ("{ secret: ${SECRET}, cookie: sb }", "{ secret: ${SECRET}, cookie: sb }"),
-            ("  secret: ${SECRET:-abc}", "  secret: **************"),
-            ("  secret: \"unfinished", "  secret: ***********"),
-            ("cookie: secret: ü", "cookie: secret: *"),
-            ("secret:", "secret:"),
-            ("http: { path: /secret: }", "http: { path: /secret: }"),
-        ] {
-            assert_eq!(without_secrets(line), shown);
-        }
     }
 
     #[test]

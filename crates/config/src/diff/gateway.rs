@@ -28,11 +28,23 @@ pub(super) fn gateway(
 /// A key that is configured once.
 pub(super) fn change(difference: &Difference<'_>) -> Change {
     let restart = needs_restart(&difference.key);
-    let note = match difference.key.as_str() {
-        "startup_timeout" => "holds at the next start",
+    let note = match (difference.key.as_str(), difference.old.is_some(), difference.new.is_some()) {
+        ("startup_timeout", ..) => "holds at the next start",
+        ("admin.token", false, _) => "who has not got it can use the API no more",
+        ("admin.token", _, false) => "the API is for clients on the gateway's own machine",
+        ("admin.token", ..) => "the old one is no longer taken",
+        (key, ..) if is_page(key) => ANOTHER_PAGE,
         _ => "",
     };
     Change::changed(Subject::Gateway, difference, note).restart(restart)
+}
+
+/// What follows from another fingerprint of an error page.
+pub(super) const ANOTHER_PAGE: &str = "the file has another content";
+
+/// Whether a key tells of the content of an error page.
+pub(super) fn is_page(key: &str) -> bool {
+    key.starts_with("error_pages.") && key.ends_with(".fingerprint")
 }
 
 /// A key told as one value, where its parts are not to be told apart.

@@ -69,6 +69,7 @@ fn route(
         let is_target = ["pool", "split"].contains(&difference.key.as_str());
         let note = match is_target && before != after && !with.is_empty() {
             true => format!("with that {}", with.join(", ")),
+            false if gateway::is_page(&difference.key) => gateway::ANOTHER_PAGE.to_owned(),
             false => String::new(),
         };
         list.push(Change::changed(Subject::Route(name.to_owned()), &difference, &note));

@@ -21,11 +21,12 @@ use crate::effective::secret;
 /// Lists of which the order means nothing.
 const UNORDERED: &[&str] = &["trusted_proxies", "statuses", "expect", "split"];
 /// Keys of which one is given.
-const ALTERNATIVES: &[&[&str]] = &[&["http", "tcp", "grpc"], &["pool", "split", "redirect"]];
+const ALTERNATIVES: &[&[&str]] =
+    &[&["http", "tcp", "grpc"], &["pool", "split", "redirect"], &["address", "socket"]];
 /// What the entries of a list may be identified by: the first that all have, each its own.
 const IDENTITIES: &[&str] = &["address", "name", "pool", "cert", "certificate"];
 /// Mappings that, where only one side has them, are told key by key.
-const OPEN: &[&str] = &["timeouts", "retry"];
+const OPEN: &[&str] = &["timeouts", "retry", "error_pages"];
 
 /// A key that has another value.
 #[derive(Debug)]
@@ -123,11 +124,7 @@ impl<'a> Walk<'a> {
     /// Compares what stands at a key with this name.
     fn values(&mut self, key: String, name: &str, old: Option<&'a Value>, new: Option<&'a Value>) {
         if secret::is_secret(name) {
-            if !matches!((old, new), (Some(old), Some(new)) if secret::same(old, new)) {
-                let difference = Difference::new(key, old, new);
-                self.found.push(Difference { is_secret: true, ..difference });
-            }
-            return;
+            return self.secrets(key, old, new);
         }
         match (old, new) {
             (Some(old), Some(new)) if value::same(old, new) => return,
@@ -152,6 +149,25 @@ impl<'a> Walk<'a> {
             _ => {}
         }
         self.found.push(Difference::new(key, old, new));
+    }
+
+    /// Compares what must not be told; of a mapping, which keys differ may be.
+    fn secrets(&mut self, key: String, old: Option<&'a Value>, new: Option<&'a Value>) {
+        match (old, new) {
+            (Some(old), Some(new)) if secret::same(old, new) => {}
+            (Some(Value::Mapping(old)), Some(Value::Mapping(new))) => {
+                for (name, old) in old {
+                    self.secrets(join(&key, name), Some(old), new.get(name));
+                }
+                for (name, new) in new.iter().filter(|(name, _)| !old.contains_key(name)) {
+                    self.secrets(join(&key, name), None, Some(new));
+                }
+            }
+            _ => {
+                let difference = Difference::new(key, old, new);
+                self.found.push(Difference { is_secret: true, ..difference });
+            }
+        }
     }
 
     /// Compares lists entry by entry; `false`: their entries are not to be told apart.

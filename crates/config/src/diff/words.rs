@@ -46,7 +46,7 @@ fn absent(key: &str) -> &'static str {
         "threads" => "one for each CPU",
         "limits.connections" => "what memory and descriptors allow",
         "tls.ca" => "the system's",
-        "sticky" | "tls" | "tls.client_certificates" | "proxy_protocol" => "off",
+        "sticky" | "tls" | "tls.client_certificates" | "proxy_protocol" | "tracing" => "off",
         _ => "none",
     }
 }

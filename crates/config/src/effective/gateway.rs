@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use serde::Serialize;
-use switchback_core::plan::{Action, ListenerPlan, LogSink, Plan, RoutePlan, Target, TlsPlan};
+use serde_yaml::Mapping;
+use switchback_core::plan::{Action, ErrorPages, ListenerPlan, Plan, RoutePlan, Target, TlsPlan};
 use switchback_core::route::PathPattern;
 
 use super::certificate::{Ca, Certificate, ca, certificate};
+use super::error_pages::error_pages;
 use super::limits::{Limits, limits};
-use super::{Retry, Secrets, agreed, relative, value, word};
+use super::observe::{AccessLog, Admin, Tracing, access_log, admin, tracing};
+use super::{Retry, Secrets, agreed, value, word};
 use crate::resolve::{TLS_VERSIONS, UNDERSCORES};
 use crate::value::{duration, size};
 
@@ -16,7 +19,7 @@ use crate::value::{duration, size};
 #[derive(Debug, Serialize)]
 pub(super) struct Gateway {
     listeners: Vec<Listener>,
-    admin: Address,
+    admin: Admin,
     behind: &'static str,
     client_keepalive: String,
     trusted_proxies: Vec<String>,
@@ -25,6 +28,10 @@ pub(super) struct Gateway {
     limits: Limits,
     startup_timeout: String,
     access_log: AccessLog,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracing: Option<Tracing>,
+    #[serde(skip_serializing_if = "Mapping::is_empty")]
+    error_pages: Mapping,
     drain: Drain,
     #[serde(skip_serializing_if = "Option::is_none")]
     threads: Option<u32>,
@@ -32,11 +39,6 @@ pub(super) struct Gateway {
     zone: Option<String>,
     pools: Vec<String>,
     routes: Vec<Route>,
-}
-
-#[derive(Debug, Serialize)]
-struct Address {
-    address: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,13 +68,6 @@ struct ClientCertificates {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum AccessLog {
-    Word(&'static str),
-    Table { file: String },
-}
-
-#[derive(Debug, Serialize)]
 struct Drain {
     delay: String,
     timeout: String,
@@ -90,6 +85,8 @@ struct Route {
     split: Option<Vec<Share>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect: Option<Redirect>,
+    #[serde(skip_serializing_if = "Mapping::is_empty")]
+    error_pages: Mapping,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeouts: Option<Timeouts>,
     #[serde(skip_serializing_if = "Retry::is_empty")]
@@ -125,7 +122,7 @@ struct Timeouts {
 pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path, secrets: Secrets) -> Gateway {
     Gateway {
         listeners: plan.listeners.iter().map(|one| listener(one, base, secrets)).collect(),
-        admin: Address { address: plan.admin.at.to_string() },
+        admin: admin(&plan.admin, base),
         behind: plan.behind.as_str(),
         client_keepalive: duration::display(plan.client_keepalive),
         trusted_proxies: plan.trusted_proxies.iter().map(ToString::to_string).collect(),
@@ -133,11 +130,9 @@ pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path, secrets: Sec
         underscores: word(UNDERSCORES, plan.underscores),
         limits: limits(&plan.limits),
         startup_timeout: duration::display(plan.startup_timeout),
-        access_log: match &plan.access_log.to {
-            LogSink::Stdout => AccessLog::Word("stdout"),
-            LogSink::Off => AccessLog::Word("off"),
-            LogSink::File(path) => AccessLog::Table { file: relative(path, base) },
-        },
+        access_log: access_log(&plan.access_log, base),
+        tracing: plan.tracing.as_ref().map(tracing),
+        error_pages: error_pages(&plan.error_pages, &ErrorPages::default(), base, secrets),
         drain: Drain {
             delay: duration::display(plan.drain.delay),
             timeout: duration::display(plan.drain.timeout),
@@ -145,7 +140,7 @@ pub(super) fn gateway(plan: &Plan, pools: Vec<String>, base: &Path, secrets: Sec
         threads: plan.threads.map(Into::into),
         zone: plan.zone.as_deref().map(value),
         pools,
-        routes: plan.routes.iter().map(|one| route(one, plan)).collect(),
+        routes: plan.routes.iter().map(|one| route(one, plan, base, secrets)).collect(),
     }
 }
 
@@ -172,7 +167,7 @@ fn tls(plan: &TlsPlan, base: &Path, secrets: Secrets) -> Tls {
     }
 }
 
-fn route(route: &RoutePlan, plan: &Plan) -> Route {
+fn route(route: &RoutePlan, plan: &Plan, base: &Path, secrets: Secrets) -> Route {
     let targets = match &route.action {
         Action::Forward(targets) => targets.as_slice(),
         Action::Redirect(_) => &[],
@@ -196,6 +191,7 @@ fn route(route: &RoutePlan, plan: &Plan) -> Route {
                 Some(Redirect { to: value(&redirect.to), status: redirect.status })
             }
         },
+        error_pages: error_pages(&route.error_pages, &plan.error_pages, base, secrets),
         timeouts: request.map(|request| Timeouts { request }),
         retry: Retry::common(&policies),
     }

@@ -15,11 +15,13 @@
 //! not 16 more from each gateway, each pool with the same secret and each restart. A salt of the
 //! process could not be compared with a file, either.
 //!
-//! A fingerprint is no secret: it is shorter than the least that `sticky.secret` takes, so a
-//! configuration with it in place is refused when somebody loads what the admin API showed.
+//! A fingerprint is no secret: it is shorter than the least that `sticky.secret` and `admin.token` take,
+//! and refused as the value of a header field, so a configuration with it in place is refused when somebody
+//! loads what the admin API showed.
 //!
 //! **What is a secret** is told by its key's name, so that a key which a later version adds is hidden by
-//! whoever does not know it yet. Paths of key files are none, and neither is what clients see anyway
+//! whoever does not know it yet; what is below it is, too. So are the values of all `headers`: which of them
+//! authorizes, their names do not say. Paths of key files are none, and neither is what clients see anyway
 //! (`redirect.to`) or what goes over the wire in clear (`health.http.path`).
 
 use std::fmt::Write as _;
@@ -48,7 +50,7 @@ const WORDS: &[&str] = &[
 pub(crate) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let last = key.rsplit(['_', '-']).next().unwrap_or_default();
-    WORDS.contains(&last) || key.ends_with("private_key")
+    WORDS.contains(&last) || key.ends_with("private_key") || key == "headers"
 }
 
 /// Replaces every secret of a tree by its fingerprint.
@@ -110,7 +112,8 @@ fn fingerprint(secret: &str) -> String {
     text
 }
 
-fn is_fingerprint(text: &str) -> bool {
+/// Whether this stands in the place of a secret.
+pub(crate) fn is_fingerprint(text: &str) -> bool {
     text.strip_prefix(MARK).is_some_and(|digest| {
         digest.len() == 2 * BYTES && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
@@ -132,10 +135,17 @@ mod tests {
 
     #[test]
     fn secrets_are_told_by_the_last_word_of_their_key() {
-        for key in ["secret", "api_token", "Password", "client-secret", "private_key"] {
+        for key in ["secret", "api_token", "Password", "client-secret", "private_key", "headers"] {
             assert!(is_secret(key), "{key}");
         }
-        for key in ["key", "secret_file", "token_bucket", "trust_idempotency_key", "cookie"] {
+        for key in [
+            "header_fields",
+            "key",
+            "secret_file",
+            "token_bucket",
+            "trust_idempotency_key",
+            "cookie",
+        ] {
             assert!(!is_secret(key), "{key}");
         }
     }
@@ -153,13 +163,13 @@ mod tests {
     #[test]
     fn whatever_stands_below_the_key_of_a_secret_is_hidden() {
         let mut tree: Value =
-            serde_yaml::from_str("a: { tokens: [ one, { two: 3 } ], b: [ { secret: four } ] }")
+            serde_yaml::from_str("a: { tokens: [ one, { two: 3 } ], b: [ { secret: four } ] }\nheaders: { x-team: five }")
                 .unwrap();
         redact(&mut tree);
         let text = serde_yaml::to_string(&tree).unwrap();
-        for secret in ["one", "3\n", "four"] {
+        for secret in ["one", "3\n", "four", "five"] {
             assert!(!text.contains(secret), "{text}");
         }
-        assert_eq!(text.matches(MARK).count(), 3, "{text}");
+        assert_eq!(text.matches(MARK).count(), 4, "{text}");
     }
 }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use switchback_core::plan::CaPlan;
 
 use super::dates;
+use super::error_pages::{self, Page};
 use crate::certificate::{self, Authorities};
 use crate::decode::{Field, Given};
 use crate::diagnostic::{Problem, Reporter};
@@ -24,6 +25,8 @@ pub(crate) struct Outside<'a> {
     pub(crate) now: Option<SystemTime>,
     /// What has come of each file of CAs: pools repeat theirs, and a system's holds hundreds.
     authorities: RefCell<HashMap<PathBuf, Result<Trusted, Problem>>>,
+    /// Likewise of each error page: routes repeat theirs.
+    pages: RefCell<HashMap<String, Result<Page, Problem>>>,
 }
 
 /// CAs, and what is to be said of them.
@@ -35,7 +38,8 @@ struct Trusted {
 
 impl<'a> Outside<'a> {
     pub(crate) fn new(base: &'a Path, files: &'a Attached, now: Option<SystemTime>) -> Self {
-        Self { base, files, now, authorities: RefCell::default() }
+        let (authorities, pages) = Default::default();
+        Self { base, files, now, authorities, pages }
     }
 
     /// What is in a file, and its path.
@@ -43,6 +47,16 @@ impl<'a> Outside<'a> {
         let path = self.base.join(text);
         let bytes = self.files.read(&path)?;
         Ok((path, bytes))
+    }
+
+    /// The error page in a file.
+    pub(super) fn page(&self, text: &str) -> Result<Page, Problem> {
+        if let Some(known) = self.pages.borrow().get(text) {
+            return known.clone();
+        }
+        let read = error_pages::read(text, self);
+        self.pages.borrow_mut().insert(text.to_owned(), read.clone());
+        read
     }
 
     /// The CAs that a file names; what is wrong is reported.

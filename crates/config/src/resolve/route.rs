@@ -8,9 +8,10 @@ use switchback_core::PoolIndex;
 use switchback_core::plan::{Action, ErrorPages, Redirect, RoutePlan, Target, Weight};
 use switchback_core::route::{HostPattern, PathPattern};
 
-use super::{Catalog, Resolved, endpoint, limits, policy, redirect, shadow};
+use super::gateway::Context;
+use super::{Resolved, endpoint, error_pages, limits, policy, redirect, shadow};
 use crate::decode::{Field, Given, OrTable};
-use crate::diagnostic::{Problem, Reporter, quote};
+use crate::diagnostic::{Problem, quote};
 use crate::schema;
 use crate::source::Span;
 use crate::value::{duration, name};
@@ -20,9 +21,10 @@ pub(crate) const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
 
 /// Resolves the routes of a file.
 pub(super) struct Routes<'a> {
-    pub(super) reporter: &'a Reporter<'a>,
-    pub(super) catalog: &'a Catalog,
+    pub(super) context: &'a Context<'a>,
     pub(super) pools: &'a [Resolved],
+    /// Those of the gateway.
+    pub(super) error_pages: &'a ErrorPages,
     /// What has come of each expression: the hosts of a large file repeat theirs, and to compile one
     /// takes up to a third of a millisecond and fifty kilobytes.
     pub(super) expressions: RefCell<HashMap<String, Result<PathPattern, Problem>>>,
@@ -34,9 +36,13 @@ impl Routes<'_> {
         let mut first = HashMap::new();
         let mut plans = Vec::new();
         for route in list.value.iter().filter_map(Field::given) {
-            let host = route.value.host.parse(self.reporter, |text| name::host_pattern(text));
+            let host =
+                route.value.host.parse(self.context.reporter, |text| name::host_pattern(text));
             let path = self.path(&route.value.path);
-            let max_body = limits::max_body(&route.value.max_body, self.reporter);
+            let max_body = limits::max_body(&route.value.max_body, self.context.reporter);
+            let (pages, outside) = (&route.value.error_pages, self.context.outside);
+            let own = error_pages::error_pages(pages, outside, self.context.reporter);
+            let error_pages = error_pages::before_gateways(own, self.error_pages);
             let action = self.action(route);
             let (Some(host), Some(path)) = (host_or_any(host), path) else {
                 continue;
@@ -47,24 +53,17 @@ impl Routes<'_> {
                 let problem = Problem::new(message, "this one would never be taken")
                     .related(*first, "the same host and path are here")
                     .help("remove one, or make host or path differ; for two pools, use `split`");
-                self.reporter.error(route.span, problem);
+                self.context.reporter.error(route.span, problem);
                 continue;
             }
             first.insert(name.clone(), route.span);
             if let Some(action) = action {
-                let plan = RoutePlan {
-                    name,
-                    host,
-                    path,
-                    max_body,
-                    error_pages: ErrorPages::default(),
-                    action,
-                };
+                let plan = RoutePlan { name, host, path, max_body, error_pages, action };
                 plans.push((plan, route.span));
             }
         }
-        shadow::warn(&plans, self.reporter);
-        redirect::warn(&plans, self.reporter);
+        shadow::warn(&plans, self.context.reporter);
+        redirect::warn(&plans, self.context.reporter);
         plans.into_iter().map(|(plan, _)| plan).collect()
     }
 
@@ -76,22 +75,24 @@ impl Routes<'_> {
         };
         let table = match &pattern.value {
             OrTable::Text(text) => {
-                let parsed =
-                    field.parse(self.reporter, |_| name::path_pattern(text, PathPattern::prefix));
+                let parsed = field.parse(self.context.reporter, |_| {
+                    name::path_pattern(text, PathPattern::prefix)
+                });
                 return parsed.given().map(|given| given.value.clone());
             }
             OrTable::Table(table) => table,
         };
-        let exact =
-            table.exact.parse(self.reporter, |text| name::path_pattern(text, PathPattern::exact));
-        let regex = table.regex.parse(self.reporter, |text| self.expression(text));
+        let exact = table
+            .exact
+            .parse(self.context.reporter, |text| name::path_pattern(text, PathPattern::exact));
+        let regex = table.regex.parse(self.context.reporter, |text| self.expression(text));
         match (exact, regex) {
             (Field::Missing, Field::Missing) => {
                 let problem = Problem::new(
                     "`path` says neither `exact` nor `regex`",
                     "one of the two is needed",
                 );
-                self.reporter.error(
+                self.context.reporter.error(
                     pattern.span,
                     problem.help("for a prefix, write the path itself: `path: /api/`"),
                 );
@@ -103,7 +104,7 @@ impl Routes<'_> {
             (Field::Given(_), Field::Given(_)) => {
                 let problem =
                     Problem::new("`exact` and `regex` exclude each other", "both are given");
-                self.reporter.error(pattern.span, problem.help("make two routes of it"));
+                self.context.reporter.error(pattern.span, problem.help("make two routes of it"));
                 None
             }
             _ => None,
@@ -121,11 +122,11 @@ impl Routes<'_> {
 
     fn action(&self, route: &Given<schema::Route>) -> Option<Action> {
         let Given { value: schema, span } = route;
-        let overrides = policy::overrides(&schema.retry, self.reporter);
+        let overrides = policy::overrides(&schema.retry, self.context.reporter);
         let request = match schema.timeouts.value() {
-            Some(timeouts) => {
-                timeouts.request.parse(self.reporter, |text| duration::parse("request", text))
-            }
+            Some(timeouts) => timeouts
+                .request
+                .parse(self.context.reporter, |text| duration::parse("request", text)),
             None => Field::Missing,
         };
         if !self.one_action(schema, *span) {
@@ -138,7 +139,7 @@ impl Routes<'_> {
                 if let Some(at) = at {
                     let label = "the gateway answers with the redirect itself";
                     let problem = Problem::new(format!("`{what}` has no effect here"), label);
-                    self.reporter.warn(at, problem.help("remove it"));
+                    self.context.reporter.warn(at, problem.help("remove it"));
                 }
             }
             return self.redirect(&schema.redirect);
@@ -151,7 +152,7 @@ impl Routes<'_> {
             let pool = self.pools.get(index.at())?;
             let retry = overrides.over(&pool.retry);
             let request_timeout = request.clone().or(pool.plan.timeouts.request);
-            overrides.warn(&retry, request_timeout, self.reporter);
+            overrides.warn(&retry, request_timeout, self.context.reporter);
             Some(Target { pool: index, weight, request_timeout, retry })
         });
         targets.collect::<Option<Vec<_>>>().map(Action::Forward)
@@ -172,12 +173,12 @@ impl Routes<'_> {
                 let problem = Problem::new(message, "a route does one thing")
                     .related(*first_at, "the other one")
                     .help("keep one; to share requests among pools, use `split` alone");
-                self.reporter.error(*last_at, problem);
+                self.context.reporter.error(*last_at, problem);
             }
             [] if present == 0 => {
                 let label = "`pool`, `split` or `redirect` is missing";
                 let problem = Problem::new("the route leads nowhere", label);
-                self.reporter.error(span, problem.help("add `pool: NAME` to this route"));
+                self.context.reporter.error(span, problem.help("add `pool: NAME` to this route"));
             }
             _ => {}
         }
@@ -186,12 +187,14 @@ impl Routes<'_> {
 
     fn pool(&self, field: &Field<String>) -> Option<PoolIndex> {
         let Given { value: name, span } = field.given()?;
-        match self.catalog.position(name) {
+        match self.context.catalog.position(name) {
             Some(index) => Some(index),
             None => {
-                if self.catalog.complete {
-                    let label = self.catalog.missing(name, !self.reporter.is_full());
-                    self.reporter
+                if self.context.catalog.complete {
+                    let label =
+                        self.context.catalog.missing(name, !self.context.reporter.is_full());
+                    self.context
+                        .reporter
                         .error(*span, Problem::new(format!("unknown pool {}", quote(name)), label));
                 }
                 None
@@ -202,7 +205,8 @@ impl Routes<'_> {
     fn split(&self, list: &Given<Vec<Field<schema::Share>>>) -> Option<Vec<(PoolIndex, Weight)>> {
         if list.value.is_empty() {
             let problem = Problem::new("`split` is empty", "no pool is listed");
-            self.reporter
+            self.context
+                .reporter
                 .error(list.span, problem.help("write `split: [ { pool: web, weight: 95 }, … ]`"));
         }
         let nothing = "what should receive nothing is left out of the list";
@@ -216,7 +220,7 @@ impl Routes<'_> {
             {
                 if is_missing {
                     let message = format!("a share of `split` has no `{key}`");
-                    self.reporter.error(
+                    self.context.reporter.error(
                         *span,
                         Problem::new(message, "the key is missing in this entry").help(help),
                     );
@@ -224,7 +228,7 @@ impl Routes<'_> {
             }
             let weight = share
                 .weight
-                .parse(self.reporter, |value| endpoint::weight("weight", *value, nothing))
+                .parse(self.context.reporter, |value| endpoint::weight("weight", *value, nothing))
                 .or(Weight::ONE);
             let Some(index) = self.pool(&share.pool) else {
                 continue;
@@ -236,7 +240,9 @@ impl Routes<'_> {
                     "again here",
                 )
                 .related(first, "first here");
-                self.reporter.error(*span, problem.help("keep one, with the sum of the weights"));
+                self.context
+                    .reporter
+                    .error(*span, problem.help("keep one, with the sum of the weights"));
             }
             shares.push((index, weight));
         }
@@ -247,15 +253,15 @@ impl Routes<'_> {
         let Given { value: redirect, span } = field.given()?;
         if redirect.to.is_missing() {
             let problem = Problem::new("the redirect has no `to`", "the key is missing here");
-            self.reporter.error(*span, problem.help("write `redirect: { to: /new/ }`"));
+            self.context.reporter.error(*span, problem.help("write `redirect: { to: /new/ }`"));
         }
-        let status = redirect.status.parse(self.reporter, |value| {
+        let status = redirect.status.parse(self.context.reporter, |value| {
             REDIRECTS.iter().copied().find(|status| i64::from(*status) == *value).ok_or_else(|| {
                 Problem::new(format!("{value} is no status of a redirect"), "not one of the choices")
                     .help("308 and 301 are permanent, 307 and 302 temporary; 303 turns every method into GET")
             })
         });
-        let to = redirect.to.parse(self.reporter, |text| name::redirect_target(text));
+        let to = redirect.to.parse(self.context.reporter, |text| name::redirect_target(text));
         let to = to.given()?.value.clone();
         Some(Action::Redirect(Redirect { to, status: status.or(308) }))
     }

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Field, Inherited, Limits, List, Listener, OneOrMany, OrTable, Retry, kind};
+use super::{
+    AccessLog, Admin, Field, Inherited, Limits, List, Listener, OneOrMany, OrTable, Pairs, Retry,
+    Tracing, kind,
+};
 
 /// The main file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -72,11 +75,32 @@ pub(crate) struct Gateway {
     #[schemars(with = "kind::Duration", extend("default" = "10s", "examples" = ["30s"]))]
     pub(crate) startup_timeout: Field<String>,
 
-    /// Where the access log goes.
+    /// Where the access log goes, and what it looks like: see [the access log](#the-access-log).
     ///
     /// Why: Where a container's logs are collected.
     #[schemars(extend("default" = "stdout", "examples" = ["off"]))]
     pub(crate) access_log: Field<OrTable<AccessLog>>,
+
+    /// Where traces go: see [tracing](#tracing). Without the key nowhere, and `traceparent` is passed on as it
+    /// came.
+    ///
+    /// Why: Only the operator has a collector.
+    #[schemars(extend("x-default" = "—"))]
+    pub(crate) tracing: Field<Tracing>,
+
+    /// What stands in place of the gateway's own error answers, by status: see [error pages](#error-pages).
+    /// Those of a route come before these.
+    ///
+    /// Why: The gateway's own answers say what an operator needs in any client's format. What a site looks
+    /// like, it does not know.
+    #[schemars(
+        with = "kind::ErrorPages",
+        extend(
+            "x-default" = "—",
+            "examples" = [{ "503": "errors/busy.html", "5xx": "errors/sorry.html" }]
+        )
+    )]
+    pub(crate) error_pages: Field<Pairs<String>>,
 
     /// What happens between SIGTERM and the exit.
     pub(crate) drain: Field<Drain>,
@@ -101,30 +125,6 @@ pub(crate) struct Gateway {
     /// Which requests go where.
     #[schemars(extend("x-required" = true, "minItems" = 1, "examples" = [[{ "pool": "web" }]]))]
     pub(crate) routes: List<Route>,
-}
-
-/// `admin`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Admin {
-    /// The address to bind.
-    ///
-    /// Why: What the admin listener tells is for operators alone. A probe from outside of the machine
-    /// or container needs an address that it can reach, and somebody who decides so.
-    #[schemars(
-        with = "kind::Address",
-        extend("x-required" = true, "default" = "127.0.0.1:9900", "examples" = ["0.0.0.0:9900"])
-    )]
-    pub(crate) address: Field<String>,
-}
-
-/// `access_log`; as a text, `stdout` or `off`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct AccessLog {
-    /// Appended to this file.
-    #[schemars(with = "kind::File", extend("x-required" = true, "examples" = ["logs/access.log"]))]
-    pub(crate) file: Field<String>,
 }
 
 /// `drain`.
@@ -180,6 +180,13 @@ pub(crate) struct Route {
 
     /// The gateway answers with a redirect.
     pub(crate) redirect: Field<Redirect>,
+
+    /// As those of the main file, which stand behind these.
+    #[schemars(
+        with = "kind::ErrorPages",
+        extend("x-default" = "—", "examples" = [{ "5xx": "errors/api.json" }])
+    )]
+    pub(crate) error_pages: Field<Pairs<String>>,
 
     /// Overrides the pools'.
     pub(crate) timeouts: Field<RouteTimeouts>,

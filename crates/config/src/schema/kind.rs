@@ -19,6 +19,7 @@
 
 mod address;
 mod choice;
+mod map;
 mod number;
 mod percentage;
 mod size;
@@ -29,18 +30,20 @@ use serde_json::{Value, json};
 
 pub(crate) use address::{Address, EndpointAddress, Network};
 pub(crate) use choice::{
-    AccessLogWord, Balance, BehindWord, Protocol, ProxyProtocol, RedirectStatus, SameSite, Secure,
-    TlsVersion, Underscores,
+    AccessLogWord, Balance, BehindWord, LogFormatWord, Protocol, ProxyProtocol, RedirectStatus,
+    SameSite, Secure, TlsVersion, Underscores,
 };
+pub(crate) use map::{ErrorPages, HeaderFields};
 pub(crate) use number::{Number, Truth};
 pub(crate) use percentage::{BoundedLoad, Percentage};
 pub(crate) use size::Size;
 pub(crate) use text::{
-    Cookie, Duration, DurationOrZero, File, Files, HashKey, Host, HostName, Path, PoolName,
-    RedirectTarget, RegularExpression, RequestPath, Secret, Service, Statuses, Zone,
+    BaseUrl, BearerToken, Cookie, Duration, DurationOrZero, File, Files, HashKey, Host, HostName,
+    LogTemplate, Path, PoolName, RedirectTarget, RegularExpression, RequestPath, Secret, Service,
+    ServiceName, Statuses, Zone,
 };
 
-use super::{AccessLog, Endpoint, Hash, Listener, PathMatch, SlowStart};
+use super::{AccessLog, Endpoint, Hash, Listener, LogFormat, PathMatch, SlowStart};
 
 /// A mapping, of which a text is a shorthand.
 pub(crate) trait Shorthand: JsonSchema {
@@ -59,6 +62,9 @@ impl Shorthand for Hash {
 }
 impl Shorthand for Listener {
     type Text = Address;
+}
+impl Shorthand for LogFormat {
+    type Text = LogFormatWord;
 }
 impl Shorthand for PathMatch {
     type Text = Path;

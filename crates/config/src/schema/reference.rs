@@ -4,6 +4,7 @@
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
+use switchback_core::plan::LogField;
 
 use super::json::{DEFAULT, File, MEANING, annotated, meaning_and_why};
 use super::kind;
@@ -177,6 +178,14 @@ pub(super) fn values() -> String {
         vec![title, examples.join(", "), sentence(&text(&kind["description"]))]
     });
     table(&["type", "written", ""], rows)
+}
+
+/// The table of fields that a template of the access log can name.
+pub(super) fn log_fields() -> String {
+    let rows = LogField::ALL
+        .iter()
+        .map(|(_, name, meaning)| vec![code(&format!("{{{name}}}")), sentence(meaning)]);
+    table(&["field", "meaning"], rows)
 }
 
 fn of<T: JsonSchema>() -> Value {

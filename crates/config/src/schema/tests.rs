@@ -77,7 +77,7 @@ fn wrong(row: &Row, silent: &Value, opened: &[Value]) -> Option<String> {
 #[test]
 fn the_defaults_are_those_of_the_plan() {
     let silent = effective("routes: [ { pool: web } ]\n", "");
-    let redirect = "routes: [ { pool: web }, { path: /old/, redirect: { to: / } } ]\n";
+    let redirect = "routes: [ { pool: web }, { path: /old/, redirect: { to: / } } ]\naccess_log: { file: a.log }\ntracing: { otlp: http://a }\n";
     let sticky = "sticky: { secret: 0123456789abcdef }\n";
     let [main, web] =
         effective(redirect, &format!("tls: {{}}\nhealth: {{ http: {{}} }}\n{sticky}"));
@@ -113,6 +113,7 @@ fn the_documents_are_made_from_the_schema() {
     let tables = [
         ("CONFIGURATION.md", "values", reference::values()),
         ("CONFIGURATION.md", "gateway keys", reference::keys(File::Gateway)),
+        ("CONFIGURATION.md", "log fields", reference::log_fields()),
         ("CONFIGURATION.md", "pool keys", reference::keys(File::Pool)),
         ("DEFAULTS.md", "gateway defaults", reference::defaults(File::Gateway)),
         ("DEFAULTS.md", "pool defaults", reference::defaults(File::Pool)),

@@ -1,11 +1,13 @@
 //! Texts of which a protocol, or an eye on a dashboard, allows only some: zones, cookies, secrets,
-//! services.
+//! tokens, services.
 //!
 //! What they have in common is the slip that nobody sees: a line break at the end of a variable that
 //! was read from a file. It would make a zone that is no other's, and a secret that no other
 //! gateway has.
 
 use std::sync::Arc;
+
+use switchback_core::plan::Secret;
 
 use crate::diagnostic::{Problem, quote};
 
@@ -72,6 +74,42 @@ pub(crate) fn secret(text: &str) -> Result<Arc<str>, Problem> {
     Ok(text.into())
 }
 
+/// A bearer token (RFC 6750, section 2.1). No message repeats any of it.
+pub(crate) fn bearer(text: &str) -> Result<Secret, Problem> {
+    let is_sign = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
+    let refused =
+        |label: &str, help: &str| Err(Problem::new("`token` is no bearer token", label).help(help));
+    let make = "make one with `openssl rand -hex 32`";
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let label = "white space, a line break or another invisible character is in it";
+        let help =
+            "a file that a variable is filled from often ends in a line break: take that away";
+        return refused(label, help);
+    }
+    let body = text.trim_end_matches('=');
+    if !text.is_empty() && (body.is_empty() || !body.chars().all(is_sign)) {
+        let label = "it takes letters, digits and `-._~+/`, then any number of `=` (RFC 6750)";
+        return refused(label, make);
+    }
+    if text.len() < SECRET {
+        let label = format!("it has {} characters, and {SECRET} are the fewest", text.len());
+        return Err(Problem::new("`token` is too short", label).help(make));
+    }
+    Ok(Secret::new(text))
+}
+
+/// By what name traces tell of this gateway.
+pub(crate) fn trace_service(text: &str) -> Result<Arc<str>, Problem> {
+    let label = match text {
+        "" => Err("it is empty"),
+        text => plain(text),
+    };
+    label.map_err(|label| {
+        Problem::new(format!("{} is no `service`", quote(text)), label)
+            .help("write one word, `edge-eu`, or leave the key away for `switchback`")
+    })
+}
+
 /// Without white space and what is invisible, and not too long.
 fn plain(text: &str) -> Result<Arc<str>, &'static str> {
     if text.contains(|c: char| c.is_whitespace()) {
@@ -109,6 +147,29 @@ mod tests {
         for text in ["", "a b", "a=b", "a;b", "a,b", "\"a\"", "a/b", "ä", "a\n", "a{}", "@a"] {
             assert!(cookie(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_bearer_token_is_long_enough_and_never_repeated() {
+        for text in
+            ["0123456789abcdef", "abc-._~+/ABC12345", "MDEyMzQ1Njc4OWE=", "0123456789abc==="]
+        {
+            assert!(bearer(text).is_ok(), "{text}");
+        }
+        for text in [
+            "0123456789abcde",
+            "================",
+            "0123456789=abcdef",
+            "0123456789:abcdef",
+            "0123456789abcdef\n",
+            "0123456789 abcdef",
+            "0123456789äbcdef",
+        ] {
+            let refused = bearer(text);
+            assert!(refused.is_err(), "{text:?}");
+            assert!(!format!("{refused:?}").contains("0123456789"), "{text:?}");
+        }
+        assert!(bearer("").is_err());
     }
 
     #[test]

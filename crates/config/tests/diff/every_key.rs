@@ -119,7 +119,17 @@ fn names(change: &Change, path: &Path) -> bool {
 fn is_silent_about(changes: &Changes, files: &[(String, Value)]) {
     let outputs =
         [changes.to_string(), serde_json::to_string(changes).unwrap(), format!("{changes:?}")];
-    let secrets = files.iter().filter_map(|(_, tree)| tree.get("sticky")?.get("secret")?.as_str());
+    let at = |tree: &'_ Value, path: &[&str]| -> Vec<String> {
+        let found = path.iter().try_fold(tree, |tree, key| tree.get(key));
+        match found {
+            Some(Value::Mapping(headers)) => {
+                headers.values().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            found => found.and_then(Value::as_str).map(str::to_owned).into_iter().collect(),
+        }
+    };
+    let paths: [&[&str]; 3] = [&["sticky", "secret"], &["admin", "token"], &["tracing", "headers"]];
+    let secrets = files.iter().flat_map(|(_, tree)| paths.iter().flat_map(|path| at(tree, path)));
     for secret in secrets {
         for output in &outputs {
             let quoted = format!("{secret:?}");

@@ -265,9 +265,27 @@ fn each_change_has_its_sentence() {
             )],
             &[
                 "gateway: admin.address: 127.0.0.1:9900 → 127.0.0.1:9901 (needs a restart)",
-                "gateway: access_log: stdout → { file: a.log } (needs a restart)",
+                "gateway: access_log: stdout → { file: a.log, format: json } (needs a restart)",
                 "gateway: threads: one for each CPU → 4 (needs a restart)",
             ],
+        ),
+        (
+            &[(
+                "trusted_proxies",
+                "access_log: { format: { template: '{client} $$$${path}' } }\nadmin: { socket: run/a.sock }\ntracing: { otlp: http://a:4318, headers: { x-team: hunter2 } }\ntrusted_proxies",
+            )],
+            &[
+                "gateway: admin.socket: run/a.sock instead of admin.address: 127.0.0.1:9900 (needs a restart)",
+                "gateway: access_log: stdout → { format: { template: {client} $$$${path} } } (needs a restart)",
+                "gateway: tracing: off → { otlp: http://a:4318, sample: 10%, service: switchback, headers: (hidden) } (needs a restart)",
+            ],
+        ),
+        (
+            &[(
+                "trusted_proxies",
+                "admin: { address: 127.0.0.1:9900, token: 0123456789abcdef }\ntrusted_proxies",
+            )],
+            &["gateway: admin.token: set; who has not got it can use the API no more"],
         ),
         (
             &[("[ 0.0.0.0:8080 ]", "[ 0.0.0.0:8081 ]")],
@@ -444,4 +462,46 @@ fn a_redacted_configuration_has_fingerprints_and_does_not_load() {
     // What has no secret is told as ever.
     let plain = with(&[("sticky: { secret: 0123456789abcdef }\n", "")]);
     assert_eq!(plain.effective_redacted(), plain.effective());
+}
+
+#[test]
+fn secrets_that_change_are_named_and_not_told() {
+    let main = "listeners: [ 0.0.0.0:8080 ]
+pools: pools/*.yaml
+admin: { address: 127.0.0.1:9900, token: 0123456789abcdef }
+tracing: { otlp: http://a, headers: { authorization: Bearer one, x-team: two, x-gone: three } }
+routes: [ { pool: web } ]
+";
+    let running = loaded(main, &[("conf/pools/web.yaml", WEB)]);
+    let next = main
+        .replace("0123456789abcdef", "fedcba9876543210")
+        .replace("Bearer one", "Bearer another")
+        .replace("x-gone", "x-come");
+    let next = loaded(&next, &[("conf/pools/web.yaml", WEB)]);
+    let changes = diff::loaded(&running, &next).unwrap();
+    let lines: Vec<_> = changes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "gateway: admin.token: changed; the old one is no longer taken",
+            "gateway: tracing.headers.authorization: changed (needs a restart)",
+            "gateway: tracing.headers.x-gone: removed (needs a restart)",
+            "gateway: tracing.headers.x-come: set (needs a restart)",
+        ]
+    );
+    for (running, next) in [
+        (running.effective_redacted(), next.effective()),
+        (running.effective_redacted(), next.effective_redacted()),
+    ] {
+        assert_eq!(told(&running, &next), changes);
+        for secret in ["0123456789abcdef", "Bearer", "two", "three"] {
+            assert!(!running.contains(secret), "{running}");
+        }
+    }
+    let without = main.replace(", token: 0123456789abcdef", "");
+    let without = loaded(&without, &[("conf/pools/web.yaml", WEB)]);
+    assert_eq!(
+        diff::loaded(&running, &without).unwrap().iter().next().unwrap().to_string(),
+        "gateway: admin.token: removed; the API is for clients on the gateway's own machine"
+    );
 }

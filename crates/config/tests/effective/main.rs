@@ -33,11 +33,13 @@ fn holds(loaded: &Loaded) {
     let reloaded = again(&printed);
     assert_eq!(format!("{:#?}", reloaded.plan), format!("{:#?}", loaded.plan), "{printed}");
     assert_eq!(reloaded.effective(), printed);
-    // What `Debug` says of it leaves the secret out.
+    // What `Debug` says of it leaves the secrets out.
     let sticky = |loaded: &Loaded| -> Vec<_> {
         loaded.plan.pools.iter().map(|pool| pool.sticky.clone()).collect()
     };
     assert!(sticky(&reloaded) == sticky(loaded), "{printed}");
+    assert!(reloaded.plan.admin == loaded.plan.admin, "{printed}");
+    assert!(reloaded.plan.tracing == loaded.plan.tracing, "{printed}");
     let documents =
         serde_yaml::Deserializer::from_str(&printed).map(serde_yaml::Value::deserialize);
     let documents: Result<Vec<_>, _> = documents.collect();

@@ -19,10 +19,19 @@ pub(crate) fn main() -> impl Strategy<Value = String> {
         word(&["", "trusted_proxies: [], "]).prop_map(|networks| (networks, "")).boxed(),
         Just((NETWORKS.to_owned(), "proxy_protocol: true, ")).boxed(),
     ];
-    let log = word(&["stdout", "off", "{ file: logs/a.log }", "{ file: '/$${x}' }"]);
+    let log = word(&[
+        "stdout",
+        "off",
+        "{}",
+        "{ file: logs/a.log }",
+        "{ file: '/$${x}', format: json }",
+        "{ format: combined }",
+        "{ format: { template: '{client} $$$${status} {{ \"{path}\"' } }",
+        "{ file: a.log, format: { template: ' {time} # {user_agent}: ' } }",
+    ]);
     let drain = some(vec![("delay", word(&["0s", "5s", "2m"])), ("timeout", time())]);
     let rest = some(vec![
-        ("admin", word(&["{ address: 0.0.0.0:1 }", "{ address: '[::]:9901' }"])),
+        ("admin", admin()),
         ("behind", word(&["none", "aws-alb", "aws-nlb", "gcp", "azure", "cloudflare"])),
         ("client_keepalive", word(&["1s", "75s", "1.5s", "24h"])),
         ("forwarded", word(&["true", "false"])),
@@ -30,6 +39,7 @@ pub(crate) fn main() -> impl Strategy<Value = String> {
         ("limits", limits()),
         ("startup_timeout", time()),
         ("access_log", log),
+        ("tracing", tracing()),
         ("drain", braced(drain)),
         ("threads", number(1..=1024)),
         ("zone", word(&["a", "eu-west-1b", "'1'", "'$$$$'", "no"])),
@@ -44,6 +54,32 @@ pub(crate) fn main() -> impl Strategy<Value = String> {
         let (routes, rest) = (routes.concat(), networks + &rest);
         format!("{{ listeners: {listeners}, pools: pools/*.yaml, {rest} routes: [ {routes} ] }}")
     })
+}
+
+fn admin() -> Text {
+    word(&[
+        "{ address: 0.0.0.0:1 }",
+        "{ address: '[::]:9901' }",
+        "{ address: 127.0.0.1:9901, token: 1234567890123456 }",
+        "{ address: 127.0.0.1:9901, token: 'a.b-c_d~e+f/g0123456789==' }",
+        "{ socket: run/admin.sock }",
+        "{ socket: '/$${x}: #' }",
+    ])
+}
+
+fn tracing() -> Text {
+    let headers = [
+        "{}",
+        "{ authorization: 'Bearer 0123456789abcdef', x-b: 'null null null null' }",
+        "{ X-Team: '$$$${a}: #\\ \"x\" $$$$' }",
+    ];
+    let keys = some(vec![
+        ("sample", percent(0..=1000)),
+        ("service", word(&["edge-eu", "'$$$${a}'", "no", "1"])),
+        ("headers", select(headers.to_vec()).prop_map(str::to_owned).boxed()),
+    ]);
+    let otlp = word(&["http://collector:4318", "'https://a.b./c$$$${d}/'", "'http://[::1]'"]);
+    (otlp, keys).prop_map(|(otlp, keys)| format!("{{ otlp: {otlp}, {keys} }}")).boxed()
 }
 
 fn limits() -> Text {

@@ -116,9 +116,10 @@ fn keys() -> Vec<Key> {
     keys
 }
 
-/// Whether the least file around a key names others: certificates.
+/// Whether the least file around a key, or its value, names others: certificates and pages.
 fn names_files(key: &Key) -> bool {
-    key.path.starts_with("listeners[].tls") || key.path.starts_with("tls.c")
+    let starts = ["listeners[].tls", "tls.c", "error_pages", "routes[].error_pages"];
+    starts.iter().any(|start| key.path.starts_with(start))
 }
 
 fn environment(name: &str) -> Option<String> {
@@ -129,18 +130,22 @@ fn environment(name: &str) -> Option<String> {
         "P" => "125%",
         "S" => "2KiB",
         "ZONE" => "eu-west-1a",
-        "STICKY_SECRET" => "0123456789abcdef",
+        "STICKY_SECRET" | "SWITCHBACK_ADMIN_TOKEN" | "OTLP_TOKEN" => "0123456789abcdef",
         _ => return None,
     };
     Some(value.to_owned())
 }
 
-/// A folder with the certificates that the examples name, and with pools.
+/// A folder with the certificates and pages that the examples name.
 fn folder() -> &'static Path {
     static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
         let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/certs");
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("certs")).unwrap();
+        fs::create_dir(folder.path().join("errors")).unwrap();
+        for page in ["busy.html", "sorry.html", "api.json"] {
+            fs::write(folder.path().join("errors").join(page), "{}").unwrap();
+        }
         for (name, from) in [
             ("shop.pem", "shop.pem"),
             ("shop.key", "shop.key"),
@@ -167,7 +172,7 @@ fn parsed(key: &Key, text: &str) -> Result<Loaded, Diagnostics> {
         let folder = tempfile::tempdir_in(folder()).unwrap();
         let main =
             main.replace("\"pools/*.yaml\"", "web.yaml").replace("pools: x", "pools: web.yaml");
-        let main = main.replace("certs/", "../certs/");
+        let main = main.replace("certs/", "../certs/").replace("errors/", "../errors/");
         fs::write(folder.path().join("switchback.yaml"), main).unwrap();
         fs::write(folder.path().join("web.yaml"), pool.replace("certs/", "../certs/")).unwrap();
         let path = folder.path().join("switchback.yaml");
@@ -220,6 +225,17 @@ const VALUES: &str = r#"
     {certificates: [{cert: certs/shop.pem, key: certs/shop.key}], min_version: 1.1}
     {address: 10.0.1.11:8080, readiness: /readyz} {address: 10.0.1.11:8080, readiness: x, http2: yes}
     {pool: web, max_body: 1B} {pool: web, max_body: 0B}
+    {503: errors/busy.html} {"503": errors/busy.html, 5xx: errors/sorry.html} {5XX: errors/busy.html} {} {399: errors/busy.html}
+    {600: errors/busy.html} {400-599: errors/api.json} {" 500 - 509 ": errors/api.json} {503: errors/none.html} {503: 1} {503: []}
+    {socket: run/admin.sock} {socket: ""} {socket: a, token: 0123456789abcdef} {address: 10.0.1.11:9900, socket: a}
+    {address: 10.0.1.11:9900, token: 0123456789abcdef} {address: 10.0.1.11:9900, token: short} {token: 0123456789abcdef}
+    "0123456789abcde=" "================" "a.b-c_d~e+f/g0123456789==" "0123456789:abcdef" json combined {template: "{client}"}
+    {template: "x"} {template: "{nope}"} "{client}" "{time} {{x}} {status}" "{client" "{client}}" "a{client}	" "$${client}"
+    {format: json} {format: combined} {format: {template: "{client} $$"}} {file: a.log, format: json} {format: stdout}
+    {otlp: "http://a:4318"} {otlp: "http://a", sample: 0%} {otlp: a} {otlp: "http://a", service: "a b"} {sample: 5%}
+    http://collector:4318 https://a.b/c/ http://a:0 http://a:65536 http://a/?b http://u@a http://[::1]:4318 http:// "http://a/v1/traces"
+    {authorization: "Bearer x"} {x-a: ""} {x-a: " a"} {"x a": b} {X-A: 1} {host: a} {x-a: "ä"} {x-a: a, X-A: b}
+    {otlp: "http://a", headers: {authorization: "Bearer ${N}"}}
     {secret: 0123456789abcdef} {secret: short} {cookie: a} {sni: a.b} {sni: "*.a"} {verify: no}
 "#;
 

@@ -57,6 +57,8 @@ choices! {
     BehindWord: Behind::ALL;
     /// Where the access log goes, unless to a file.
     AccessLogWord: resolve::ACCESS_LOGS;
+    /// What a line of the access log looks like, unless as the operator says.
+    LogFormatWord: resolve::LOG_FORMATS;
 }
 
 /// The oldest version of TLS that is spoken. YAML takes one without quotes for a number.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
+use switchback_core::plan::LogField;
 
 use super::address::V6;
 use super::{Form, described, pattern, texts};
@@ -15,7 +16,7 @@ const LABEL: &str = "[0-9A-Za-z_-]{1,63}";
 /// A character of a path, of a route or a probe: no query, no fragment.
 const PATH: &str = r"[^?#\s\x00-\x1f\x7f-\x9f]";
 /// A character of a token (RFC 9110, section 5.6.2). `$$` is one.
-const TOKEN: &str = r"(?:\$\$|[0-9A-Za-z!#$%&'*+.^_`|~-])";
+pub(super) const TOKEN: &str = r"(?:\$\$|[0-9A-Za-z!#$%&'*+.^_`|~-])";
 /// A character that can be seen, in ASCII. `$$` is one.
 const VISIBLE: &str = r"(?:\$\$|[!-~])";
 
@@ -30,6 +31,26 @@ fn duration() -> Form {
 fn host(wildcard: &str) -> Form {
     let name = format!(r"{wildcard}{LABEL}(?:\.{LABEL})*");
     Form::from(format!(r"(?:{name}|\[{V6}\])\.?")).bare()
+}
+
+/// Of RFC 6750, section 2.1, and not too short.
+fn bearer_token() -> Form {
+    const CHARACTER: &str = "[0-9A-Za-z._~+/-]";
+    Form::from(format!("{CHARACTER}+=*")).bare().not("^[0-9A-Za-z._~+/=-]{0,15}$")
+}
+
+/// Text and fields, of which there is one at least.
+fn template() -> String {
+    let names: Vec<_> = LogField::ALL.iter().map(|(_, name, _)| *name).collect();
+    let field = format!(r"\{{(?:{})\}}", names.join("|"));
+    let text = r"[^{}\x00-\x1f\x7f-\x9f]|\{\{|\}\}";
+    format!("(?:{text})*{field}(?:{text}|{field})*")
+}
+
+fn base_url() -> Form {
+    let host = format!(r"(?:{LABEL}(?:\.{LABEL})*\.?|\[{V6}\])");
+    let form = format!(r#"https?://{host}(?::0*[1-9][0-9]{{0,4}})?(?:/[!"$->@-~]*)?"#);
+    Form::from(form).not("/v1/traces/*$")
 }
 
 fn redirect() -> String {
@@ -71,6 +92,14 @@ texts! {
     ).bare();
     /// Printable ASCII without white space.
     Zone: "text", ["eu-west-1a"], Form::from(format!("{VISIBLE}{{1,256}}")).bare();
+    /// A name in printable ASCII without white space.
+    ServiceName: "text", ["edge-eu"], Form::from(format!("{VISIBLE}{{1,256}}")).bare();
+    /// 16 characters or more: letters, digits and `-._~+/`, then any number of `=` (RFC 6750).
+    BearerToken: "text", ["${SWITCHBACK_ADMIN_TOKEN}"], bearer_token();
+    /// Text with fields in braces.
+    LogTemplate: "text", ["{time} {client} {status} {path}"], template();
+    /// `http://` or `https://`, a host, and where needed a port and a path.
+    BaseUrl: "URL", ["http://collector:4318"], base_url();
     /// The full name of a gRPC service.
     Service: "text", ["shop.v1.Cart"],
         Form::from(r"(?:\$\$|[!-.0-~]){0,256}").bare();
