@@ -1,10 +1,18 @@
 //! The access log: one line a request, the whole story of it.
 
+#[path = "access_log/rotation.rs"]
+mod rotation;
+#[path = "access_log/sinks.rs"]
+mod sinks;
+
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use switchback_testkit::{Backend, Behavior, Ending, Gateway, Load};
+
+/// Far more than anything here takes.
+const SOON: Duration = Duration::from_secs(15);
 
 fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_switchback"))
@@ -49,6 +57,8 @@ async fn a_rescued_request_shows_both_attempts() {
     assert_eq!(second["outcome"], "completed");
     assert_eq!(second["status"], 200);
     assert!(second["first_byte_ms"].as_f64().is_some());
+    assert!(second["start_ms"].as_f64() >= first["duration_ms"].as_f64(), "{line}");
+    assert!(second["duration_ms"].as_f64() >= second["first_byte_ms"].as_f64(), "{line}");
     assert!(!gateway.stdout().contains("secret"), "the query is not logged");
 }
 

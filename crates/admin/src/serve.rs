@@ -19,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::guard::Peer;
 use crate::routes::{AdminState, router};
@@ -36,6 +36,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 const HEADER_LIMIT: usize = 16 * 1024;
 /// The pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Between two times that such a failure is logged.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Answers on `listener` until `shutdown` completes, then gives open connections one second.
 ///
@@ -50,6 +52,7 @@ pub async fn serve(
     let router = router(state);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut complaint = None;
     let mut shutdown = pin!(shutdown);
     loop {
         let place = tokio::select! {
@@ -59,7 +62,7 @@ pub async fn serve(
         };
         let (stream, peer) = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener) => accepted,
+            accepted = accept(&listener, &mut complaint) => accepted,
         };
         let peer = Peer { from: peer, to: stream.local_addr().ok() };
         let connection = converse(stream, router.clone().layer(Extension(peer)));
@@ -76,12 +79,19 @@ pub async fn serve(
     Ok(())
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next connection. That there is none to be had is said once, and after [`SILENCE`] again.
+async fn accept(
+    listener: &TcpListener,
+    complaint: &mut Option<Instant>,
+) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(error) => {
-                log::warn!("admin listener: {error}");
+                if complaint.is_none_or(|last| last.elapsed() >= SILENCE) {
+                    *complaint = Some(Instant::now());
+                    log::warn!("admin listener: no connection can be accepted: {error}");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -6,6 +6,7 @@
 
 mod report;
 mod state;
+mod telling;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use report::{EndpointReport, ProbeReport};
 pub use state::Override;
 pub(crate) use state::Seat;
 use state::State;
+use telling::{INTERVAL, Tell};
 
 /// A running pool, under one configuration.
 #[derive(Debug)]
@@ -361,7 +363,7 @@ impl PoolHandle {
         }
     }
 
-    fn log(&self, change: &StatusChange, told: Option<&str>, now: Timestamp) {
+    fn log(self: &Arc<Self>, change: &StatusChange, told: Option<&str>, now: Timestamp) {
         // Of who is no longer configured the reload itself tells.
         let Some(seat) = self.shared.state.lock().named(change.endpoint).cloned() else { return };
         let address = seat.address;
@@ -372,7 +374,24 @@ impl PoolHandle {
             Why::Time => "the ejection is over",
             Why::Configuration => told.unwrap_or("the configuration says so"),
         };
-        seat.story.lock().why = Some(why.into());
+        let tell = {
+            let mut story = seat.story.lock();
+            story.why = Some(why.into());
+            // What an operator does is told, however often he does it.
+            let bounded = change.why != Why::Configuration;
+            // Outside of a runtime nobody could sum up; nothing happens often there.
+            let later = tokio::runtime::Handle::try_current().ok().filter(|_| bounded);
+            later.map_or(Tell::Now, |later| {
+                let tell = story.telling.change(now);
+                if tell == Tell::Later {
+                    later.spawn(self.clone().sum_up(change.endpoint, seat.clone()));
+                }
+                tell
+            })
+        };
+        if tell != Tell::Now {
+            return;
+        }
         let PoolState { healthy, total } = self.standing();
         let bad = matches!(change.to, Status::Failing | Status::Ejected);
         let level = if bad { log::Level::Warn } else { log::Level::Info };
@@ -383,6 +402,30 @@ impl PoolHandle {
             change.from,
             change.to,
             (now - change.since).as_secs_f64(),
+        );
+    }
+
+    /// Tells, a while later, what has become of an endpoint that changes too often for a line each.
+    async fn sum_up(self: Arc<Self>, place: EndpointIndex, seat: Arc<Seat>) {
+        tokio::time::sleep(INTERVAL).await;
+        let (changes, why) = {
+            let mut story = seat.story.lock();
+            (story.telling.sum_up(self.shared.clock.now()), story.why.clone())
+        };
+        let status = {
+            let state = self.shared.state.lock();
+            let named = state.named(place).is_some_and(|it| Arc::ptr_eq(it, &seat));
+            named.then(|| state.status(place))
+        };
+        // Of who is no longer configured there is nothing to tell.
+        let Some(status) = status else { return };
+        let PoolState { healthy, total } = self.standing();
+        log::warn!(
+            "pool {}: endpoint {}: {status} now, after {changes} more changes within {INTERVAL:?}: {} \
+             ({healthy} of {total} healthy)",
+            self.plan.name,
+            seat.address,
+            why.as_deref().unwrap_or("nobody knows why"),
         );
     }
 }

@@ -86,14 +86,14 @@ impl PoolHandle {
 mod tests {
     use std::time::Duration;
 
-    use switchback_core::plan::{Admin, EndpointPlan, HealthPlan, Plan, PoolPlan};
+    use switchback_core::plan::{Admin, EndpointPlan, HealthPlan, LogFormat, Plan, PoolPlan};
     use switchback_telemetry::{AccessLog, Sink};
 
     use super::*;
     use crate::Override;
 
     fn gateway(startup_timeout: Duration, pools: Vec<PoolPlan>) -> Arc<Gateway> {
-        let (log, _guard) = AccessLog::start(&Sink::Off).unwrap();
+        let (log, _guard) = AccessLog::start(&Sink::Off, &LogFormat::Json).unwrap();
         Gateway::new(Plan { startup_timeout, ..Plan::of(pools) }, log, "1.2.3")
     }
 

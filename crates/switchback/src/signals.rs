@@ -3,7 +3,7 @@
 //! On SIGTERM: readiness turns 503 and everything else goes on for `drain.delay`, until whoever sends
 //! traffic has noticed; then the listeners close, and what is in flight ends, at most
 //! `drain.timeout`; the process exits as soon as nothing is left. A second SIGTERM, or SIGINT, ends it
-//! at once. SIGHUP reloads the configuration.
+//! at once. SIGHUP reloads the configuration, SIGUSR1 opens the access log anew, at any time.
 //!
 //! On SIGQUIT the listeners are handed over to another process. When that one serves, this one stops to
 //! accept and leaves; its kept connections have `drain.delay` to hear that they should close. If none
@@ -57,6 +57,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 impl Signals {
     /// What these signals mean for this gateway, which hands its listeners over at this place.
     pub(crate) fn new(watched: Watched, app: &App, place: Place) -> Self {
+        watched.rotates(app.gateway().access_log.clone());
         Self {
             gateway: app.gateway().clone(),
             doors: app.doors().clone(),

@@ -8,11 +8,13 @@
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use smallvec::smallvec;
+use switchback_core::plan::{LogFormat, LogTemplate};
 use switchback_telemetry::{AccessLog, AccessRecord, AttemptRecord, Sink, Text};
 
 fn record() -> AccessRecord {
@@ -39,7 +41,7 @@ fn record() -> AccessRecord {
             endpoint: SocketAddr::from(([10, 0, 1, 11], 8080)),
             reused: true,
             start: Duration::ZERO,
-            duration: Duration::ZERO,
+            duration: Duration::from_micros(38_000),
             connect: Some(Duration::ZERO),
             first_byte: Some(Duration::from_micros(12_345)),
             outcome: "completed",
@@ -85,7 +87,8 @@ fn at_once(log: &AccessLog, threads: u32, iterations: u64) -> Duration {
 
 fn caller(c: &mut Criterion) {
     // A disk's throughput is measured by `writer`; here it would only make the queue full.
-    let (log, guard) = AccessLog::start(&Sink::File("/dev/null".into())).expect("a log");
+    let (log, guard) =
+        AccessLog::start(&Sink::File("/dev/null".into()), &LogFormat::Json).expect("a log");
     let mut group = c.benchmark_group("log");
     for threads in [1, 2, 4] {
         group.bench_function(format!("{threads} threads"), |b| {
@@ -115,16 +118,24 @@ fn caller(c: &mut Criterion) {
 fn writer(c: &mut Criterion) {
     let directory = tempfile::tempdir().expect("a directory for the log");
     let file = directory.path().join("access.log");
-    let template = record();
+    let record = record();
     let mut group = c.benchmark_group("write a queue of 16,000");
     group.throughput(Throughput::Elements(16_000));
-    for (name, path) in [("/dev/null", "/dev/null".into()), ("file", file)] {
-        let (log, guard) = AccessLog::start(&Sink::File(path)).expect("a log");
+    let null = || PathBuf::from("/dev/null");
+    let template = "{time} {id} {client} {method} {path} {status} {duration_ms} {attempts}";
+    let template = LogTemplate::parse(template).expect("a template");
+    for (name, path, format) in [
+        ("/dev/null", null(), LogFormat::Json),
+        ("file", file, LogFormat::Json),
+        ("/dev/null, combined", null(), LogFormat::Combined),
+        ("/dev/null, template", null(), LogFormat::Template(template)),
+    ] {
+        let (log, guard) = AccessLog::start(&Sink::File(path), &format).expect("a log");
         group.bench_function(name, |b| {
             b.iter_custom(|count| {
                 let mut spent = Duration::ZERO;
                 for _ in 0..count {
-                    let boxes: Vec<_> = (0..16_000).map(|_| Box::new(template.clone())).collect();
+                    let boxes: Vec<_> = (0..16_000).map(|_| Box::new(record.clone())).collect();
                     let before = Instant::now();
                     boxes.into_iter().for_each(|boxed| log.log(boxed));
                     assert!(log.flush(Duration::from_secs(10)));

@@ -165,6 +165,11 @@ impl Gateway {
         self.process.output().stdout()
     }
 
+    /// Reads stdout from now on, where [`GatewayBuilder::with_stdout_unread`] has it that nobody does.
+    pub fn read_stdout(&self) {
+        self.process.read_on();
+    }
+
     /// What came on stderr so far.
     #[must_use]
     pub fn stderr(&self) -> String {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use switchback_core::plan::{Admin, EndpointPlan, Plan, PoolPlan};
+use switchback_core::plan::{Admin, EndpointPlan, LogFormat, Plan, PoolPlan};
 use switchback_runtime::{Gateway, Override};
 use switchback_telemetry::{AccessLog, Sink};
 use tokio::time::sleep;
@@ -59,7 +59,7 @@ fn plan(ports: &[u16], interval: Duration) -> Plan {
 
 impl Bed {
     fn new(ports: &[u16], interval: Duration) -> Self {
-        let (log, _guard) = AccessLog::start(&Sink::Off).unwrap();
+        let (log, _guard) = AccessLog::start(&Sink::Off, &LogFormat::Json).unwrap();
         let gateway = Gateway::new(plan(ports, interval), log, "1.2.3");
         let seen = Arc::new(Seen::default());
         let given = watch::Sender::new(schedule(&gateway, &seen));

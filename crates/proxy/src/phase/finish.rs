@@ -38,7 +38,7 @@ pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error
     }
     if ctx.record.is_none() && (ctx.failure.is_some() || ctx.attempts.len() > 1) {
         // Nobody logs it, but it is remembered.
-        ctx.record = Some(Box::new(record(session.req_header(), ctx)));
+        ctx.record = Some(Box::new(record(session.req_header(), ctx, &gateway.access_log)));
     }
     if let Some(record) = &mut ctx.record {
         record.status = status;

@@ -4,17 +4,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use http::Version;
-use http::header::{CONTENT_LENGTH, HOST, HeaderName, UPGRADE};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, REFERER, UPGRADE, USER_AGENT};
 use pingora::http::RequestHeader;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use switchback_core::outcome::refusal;
-use switchback_core::plan::{Action, Target};
+use switchback_core::plan::{Action, LogField, Target};
 use switchback_core::pool::PickRequest;
 use switchback_core::retry::repeatable;
 use switchback_runtime::{Gateway, random};
 use switchback_telemetry::access::Attempts;
-use switchback_telemetry::{AccessRecord, Failure, Origin, Text};
+use switchback_telemetry::{AccessLog, AccessRecord, Failure, Origin, Text};
 use switchback_wire::Refusal;
 
 use crate::answer::{self, Failed};
@@ -45,7 +45,7 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     ctx.over_tls = said.and_then(|said| said.over_tls).unwrap_or(ctx.to_us_over_tls);
     ctx.id = request_id(session.req_header(), ctx);
     if !gateway.access_log.is_off() {
-        ctx.record = Some(Box::new(record(session.req_header(), ctx)));
+        ctx.record = Some(Box::new(record(session.req_header(), ctx, &gateway.access_log)));
     }
 
     if gateway.drain.leaving() || ctx.last {
@@ -73,7 +73,11 @@ fn whole_seconds(duration: Duration) -> u64 {
 }
 
 /// What the access log shows of the request itself.
-pub(crate) fn record(header: &RequestHeader, ctx: &Ctx) -> AccessRecord {
+pub(crate) fn record(header: &RequestHeader, ctx: &Ctx, log: &AccessLog) -> AccessRecord {
+    let wanted = |field, name: HeaderName| {
+        let value = log.has(field).then(|| header.headers.get(name))??;
+        Some(Text::from(value.as_bytes()))
+    };
     AccessRecord {
         time: ctx.time,
         id: ctx.id.clone(),
@@ -81,8 +85,8 @@ pub(crate) fn record(header: &RequestHeader, ctx: &Ctx) -> AccessRecord {
         method: Text::from(header.method.as_str()),
         host: header.headers.get(HOST).map(|host| Text::from(host.as_bytes())),
         path: Text::from(header.uri.path()),
-        referer: None,
-        user_agent: None,
+        referer: wanted(LogField::Referer, REFERER),
+        user_agent: wanted(LogField::UserAgent, USER_AGENT),
         trace_id: None,
         status: None,
         bytes_in: 0,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use switchback_core::plan::{Admin, Balance, EndpointPlan, PoolPlan, SlowStart, Weight};
+use switchback_core::plan::{Admin, Balance, EndpointPlan, LogFormat, PoolPlan, SlowStart, Weight};
 use switchback_core::pool::PickRequest;
 use switchback_telemetry::Sink;
 
@@ -23,7 +23,7 @@ fn pool(name: &str, ports: &[u16]) -> PoolPlan {
 }
 
 fn gateway(pools: Vec<PoolPlan>) -> Arc<Gateway> {
-    let (log, _guard) = AccessLog::start(&Sink::Off).unwrap();
+    let (log, _guard) = AccessLog::start(&Sink::Off, &LogFormat::Json).unwrap();
     Gateway::new(Plan::of(pools), log, "1.2.3")
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use switchback_core::Status;
 use switchback_core::plan::{Admin, Weight};
 
+use super::telling::Telling;
 use super::{Override, PoolHandle};
 
 /// An endpoint, and all that is known of it.
@@ -61,6 +62,7 @@ pub(super) struct Story {
     /// What changed its status last; `None`: nothing has.
     pub(super) why: Option<Arc<str>>,
     pub(super) last_probe: Option<ProbeReport>,
+    pub(super) telling: Telling,
 }
 
 impl PoolHandle {

@@ -82,7 +82,7 @@ impl App {
         let listeners = plan.listeners.clone();
         let admin = plan.admin.at.clone();
         let sink = sink(&plan.access_log.to);
-        let (access_log, guard) = AccessLog::start(&sink)
+        let (access_log, guard) = AccessLog::start(&sink, &plan.access_log.format)
             .map_err(|source| StartError::AccessLog { to: plan.access_log.to.clone(), source })?;
         let gateway = Gateway::new(plan, access_log, env!("CARGO_PKG_VERSION"));
         gateway.set_room(room.connections());

@@ -52,6 +52,13 @@ fn push_character(out: &mut Vec<u8>, character: char) {
     }
 }
 
+/// Appends bytes as hexadecimal digits, in lower case.
+pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    for &byte in bytes {
+        out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
+    }
+}
+
 /// Appends a whole number.
 pub(super) fn push_u64(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];

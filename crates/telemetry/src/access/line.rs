@@ -5,7 +5,7 @@
 
 use std::io::Write as _;
 
-use super::json::{push_millis, push_string, push_u64};
+use super::json::{push_hex, push_millis, push_string, push_u64};
 use super::record::{AccessRecord, AttemptRecord, Failure};
 use super::time::Clockface;
 
@@ -54,6 +54,11 @@ impl Formatter {
         push_name(out, "route", record.route.as_deref());
         push_name(out, "pool", record.pool.as_deref());
         push_name(out, "protocol", Some(record.protocol));
+        if let Some(trace) = &record.trace_id {
+            out.extend_from_slice(b",\"trace_id\":\"");
+            push_hex(out, trace);
+            out.push(b'"');
+        }
         out.extend_from_slice(b",\"attempts\":[");
         for (index, attempt) in record.attempts.iter().enumerate() {
             if index > 0 {
@@ -130,7 +135,7 @@ fn push_name(out: &mut Vec<u8>, key: &'static str, value: Option<&str>) {
 }
 
 /// Appends something whose text needs no escaping.
-fn push_displayed(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+pub(super) fn push_displayed(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     // Writing to a vector cannot fail.
     let _ = write!(out, "{value}");
 }

@@ -16,9 +16,10 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
+use switchback_core::plan::{LogField, LogFormat};
 
 use super::record::AccessRecord;
-use super::sink::Sink;
+use super::sink::{Reopen, Sink};
 use super::writer::Writer;
 
 /// How long a [`Guard`] that is merely dropped waits for the queue to be written.
@@ -36,24 +37,30 @@ impl AccessLog {
     /// Records that may wait to be written.
     pub const CAPACITY: usize = 16_384;
 
-    /// Opens the sink and starts the writer thread. Not before the process has forked, if it does.
+    /// Opens the sink and starts the writer thread, which writes lines in this format. Not before the process
+    /// has forked, if it does.
     ///
     /// # Errors
     /// If the sink cannot be opened or the thread not started.
-    pub fn start(sink: &Sink) -> io::Result<(Self, Guard)> {
+    pub fn start(sink: &Sink, format: &LogFormat) -> io::Result<(Self, Guard)> {
         match sink.open()? {
-            Some(file) => Self::start_writing(file, sink.to_string(), Self::CAPACITY),
+            Some(file) => {
+                let (name, reopen) = (sink.to_string(), sink.reopening());
+                Self::start_writing(file, reopen, name, format, Self::CAPACITY)
+            }
             None => Ok((Self(None), Guard(None))),
         }
     }
 
     pub(super) fn start_writing<W: Write + Send + 'static>(
         sink: W,
+        reopen: Option<Reopen<W>>,
         name: String,
+        format: &LogFormat,
         capacity: usize,
     ) -> io::Result<(Self, Guard)> {
-        let shared = Arc::new(Shared::new(capacity));
-        let writer = Writer::new(sink, name, Arc::clone(&shared));
+        let shared = Arc::new(Shared::new(capacity, format));
+        let writer = Writer::new(sink, reopen, name, format, Arc::clone(&shared));
         let thread =
             thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?;
         // Nobody else can have set it: the cell is ours until here.
@@ -65,6 +72,22 @@ impl AccessLog {
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Whether a line has this field, so that a record need have it; never, if nothing is written.
+    #[must_use]
+    pub fn has(&self, field: LogField) -> bool {
+        self.0.as_ref().is_some_and(|shared| shared.fields & bit(field) != 0)
+    }
+
+    /// Has a file opened anew: what was logged before this call goes into the file that is open, what is logged
+    /// once that is done into the one that is at its path then. Where none can be opened, the operational log
+    /// says so, and all goes into the old one. Does not wait for it; does nothing where the sink is no file.
+    pub fn reopen(&self) {
+        if let Some(shared) = &self.0 {
+            shared.reopen.store(true, Ordering::Release);
+            shared.unpark();
+        }
     }
 
     /// Queues a record. Never blocks: if the queue is full, the record is dropped and counted.
@@ -123,6 +146,10 @@ pub(super) struct Shared {
     pub(super) gone: Gone,
     pub(super) dropped: AtomicU64,
     pub(super) write_errors: AtomicU64,
+    /// Whether the sink is to be opened anew.
+    pub(super) reopen: AtomicBool,
+    /// The fields that a line has: a bit each.
+    fields: u32,
     thread: OnceLock<Thread>,
     rounds: Mutex<Rounds>,
     round_ended: Condvar,
@@ -147,9 +174,17 @@ pub(super) struct Rounds {
 #[repr(align(128))]
 pub(super) struct Gone(pub(super) AtomicBool);
 
+/// The bit that stands for a field: they are fewer than 32.
+const fn bit(field: LogField) -> u32 {
+    1 << field as u32
+}
+
 impl Shared {
-    fn new(capacity: usize) -> Self {
+    fn new(capacity: usize, format: &LogFormat) -> Self {
+        let fields = LogField::ALL.iter().map(|(field, ..)| *field);
         Self {
+            fields: fields.filter(|field| format.has(*field)).map(bit).sum(),
+            reopen: AtomicBool::new(false),
             queue: ArrayQueue::new(capacity),
             gone: Gone(AtomicBool::new(false)),
             dropped: AtomicU64::new(0),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the access log is written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +25,30 @@ impl Sink {
     pub(super) fn open(&self) -> io::Result<Option<File>> {
         match self {
             Self::Stdout => Ok(Some(File::from(io::stdout().as_fd().try_clone_to_owned()?))),
-            Self::File(path) => OpenOptions::new().create(true).append(true).open(path).map(Some),
+            Self::File(path) => open(path).map(Some),
             Self::Off => Ok(None),
         }
     }
+
+    /// How the sink is opened anew; `None`: it need not be.
+    pub(super) fn reopening(&self) -> Option<Reopen<File>> {
+        match self {
+            Self::File(path) => {
+                let path = path.clone();
+                Some(Box::new(move || open(&path)))
+            }
+            Self::Stdout | Self::Off => None,
+        }
+    }
+}
+
+/// Opens a sink once more.
+pub(super) type Reopen<W> = Box<dyn FnMut() -> io::Result<W> + Send>;
+
+/// Every write goes to the end of the file, whoever else writes to it: another process of ours may,
+/// while it hands over.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 impl fmt::Display for Sink {

@@ -1,4 +1,4 @@
-//! RFC 3339 timestamps in UTC with milliseconds, without a date crate.
+//! Timestamps in UTC, without a date crate: RFC 3339 with milliseconds, and those of the combined format.
 //!
 //! The civil date comes from the day number by Howard Hinnant's `civil_from_days`
 //! (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>). The text up to the second is
@@ -11,32 +11,48 @@ use super::json::push_padded;
 /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
 const LAST_SECOND: u64 = 253_402_300_799;
 
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// Formats timestamps; remembers the last second.
 #[derive(Debug)]
 pub(super) struct Clockface {
+    write: fn(&mut Vec<u8>, u64),
     second: u64,
-    /// `YYYY-MM-DDTHH:MM:SS` of `second`; empty before the first use.
+    /// `second` as it is written; empty before the first use.
     text: Vec<u8>,
 }
 
 impl Clockface {
+    /// One that shows RFC 3339.
     pub(super) fn new() -> Self {
-        Self { second: 0, text: Vec::with_capacity(19) }
+        Self { write: push_second, second: 0, text: Vec::with_capacity(19) }
     }
 
-    /// Appends `time`, without quotes. Before 1970 is written as 1970, after 9999 as the end of 9999.
+    /// One that shows what the combined format has: `23/Nov/2026:10:11:12 +0000`.
+    pub(super) fn combined() -> Self {
+        Self { write: push_combined, second: 0, text: Vec::with_capacity(26) }
+    }
+
+    /// Appends `time` to the millisecond, as RFC 3339 has it, without quotes.
     pub(super) fn push(&mut self, out: &mut Vec<u8>, time: SystemTime) {
+        self.push_whole(out, time);
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        out.push(b'.');
+        push_padded(out, u64::from(since.subsec_millis()), 3);
+        out.push(b'Z');
+    }
+
+    /// Appends `time` to the second. Before 1970 is written as 1970, after 9999 as the end of 9999.
+    pub(super) fn push_whole(&mut self, out: &mut Vec<u8>, time: SystemTime) {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let second = since.as_secs().min(LAST_SECOND);
         if self.text.is_empty() || second != self.second {
             self.second = second;
             self.text.clear();
-            push_second(&mut self.text, second);
+            (self.write)(&mut self.text, second);
         }
         out.extend_from_slice(&self.text);
-        out.push(b'.');
-        push_padded(out, u64::from(since.subsec_millis()), 3);
-        out.push(b'Z');
     }
 }
 
@@ -48,15 +64,35 @@ pub fn rfc3339(time: SystemTime) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// `YYYY-MM-DDTHH:MM:SS`
 fn push_second(out: &mut Vec<u8>, second: u64) {
     let (year, month, day) = civil_from_days(second / 86_400);
-    let of_day = second % 86_400;
     push_padded(out, year, 4);
     out.push(b'-');
     push_padded(out, month, 2);
     out.push(b'-');
     push_padded(out, day, 2);
     out.push(b'T');
+    push_time(out, second);
+}
+
+/// `DD/Mon/YYYY:HH:MM:SS +0000`
+fn push_combined(out: &mut Vec<u8>, second: u64) {
+    let (year, month, day) = civil_from_days(second / 86_400);
+    let month = MONTHS.get(month as usize - 1).copied().unwrap_or_default();
+    push_padded(out, day, 2);
+    out.push(b'/');
+    out.extend_from_slice(month.as_bytes());
+    out.push(b'/');
+    push_padded(out, year, 4);
+    out.push(b':');
+    push_time(out, second);
+    out.extend_from_slice(b" +0000");
+}
+
+/// `HH:MM:SS`
+fn push_time(out: &mut Vec<u8>, second: u64) {
+    let of_day = second % 86_400;
     push_padded(out, of_day / 3600, 2);
     out.push(b':');
     push_padded(out, of_day / 60 % 60, 2);
@@ -103,6 +139,20 @@ mod tests {
             (LAST_SECOND * 1000 + 1000, "9999-12-31T23:59:59.000Z"),
         ] {
             assert_eq!(formatted(millis), expected);
+        }
+    }
+
+    #[test]
+    fn the_combined_format_names_its_months() {
+        for (seconds, expected) in [
+            (0, "01/Jan/1970:00:00:00 +0000"),
+            (951_782_400, "29/Feb/2000:00:00:00 +0000"),
+            (1_795_342_272, "22/Nov/2026:10:11:12 +0000"),
+            (LAST_SECOND + 1, "31/Dec/9999:23:59:59 +0000"),
+        ] {
+            let mut out = Vec::new();
+            Clockface::combined().push_whole(&mut out, UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
 

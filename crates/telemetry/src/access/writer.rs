@@ -5,16 +5,23 @@
 //! handful of records with a system call of its own.
 //!
 //! A sink that refuses is tried again, every 100 ms, with the bytes that it has not taken, so that lines
-//! stay whole across a full disk. Meanwhile the queue fills and then drops; memory stays bounded.
+//! stay whole across a full disk. Meanwhile the queue fills and then drops; memory stays bounded. A file that is
+//! opened anew gets whole lines, too: one that the old file took in part goes to the new one from its beginning.
+//!
+//! That a sink refuses, and that it takes again, is said once each; and of one that does both all the time, once
+//! a minute.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::line::Formatter;
+use switchback_core::plan::LogFormat;
+
+use super::format::Lines;
 use super::log::Shared;
+use super::sink::Reopen;
 
 /// Formatted bytes that are written without waiting for the end of the round.
 const BATCH: usize = 64 * 1024;
@@ -24,29 +31,65 @@ const NAP: Duration = Duration::from_millis(5);
 const LONGEST_NAP: Duration = Duration::from_millis(40);
 /// Between two tries at a sink that refuses.
 const RETRY: Duration = Duration::from_millis(100);
+/// Between two times that a sink is said to refuse.
+const SILENCE: Duration = Duration::from_secs(60);
+
 pub(super) struct Writer<W> {
     sink: W,
+    /// How the sink is opened anew; `None`: it is what it is.
+    reopen: Option<Reopen<W>>,
     name: String,
     shared: Arc<Shared>,
-    formatter: Formatter,
+    lines: Lines,
     /// Formatted and not yet taken by the sink.
     buffer: Vec<u8>,
+    /// Of the line with which the buffer begins: what the sink has taken already.
+    begun: Vec<u8>,
     /// Whether the last write failed.
     refused: bool,
+    /// When that was last said.
+    said: Option<Instant>,
+    /// Whether it must be said yet that this is over.
+    owed: bool,
     nap: Duration,
 }
 
 impl<W: Write> Writer<W> {
-    pub(super) fn new(sink: W, name: String, shared: Arc<Shared>) -> Self {
-        let buffer = Vec::with_capacity(BATCH + 8 * 1024);
-        Self { sink, name, shared, formatter: Formatter::new(), buffer, refused: false, nap: NAP }
+    pub(super) fn new(
+        sink: W,
+        reopen: Option<Reopen<W>>,
+        name: String,
+        format: &LogFormat,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            sink,
+            reopen,
+            name,
+            shared,
+            lines: Lines::new(format.clone()),
+            buffer: Vec::with_capacity(BATCH + 8 * 1024),
+            begun: Vec::new(),
+            refused: false,
+            said: None,
+            owed: false,
+            nap: NAP,
+        }
     }
 
     /// Works until told to stop.
     pub(super) fn run(mut self) {
         loop {
             let rounds = *self.shared.rounds();
-            let taken = self.round();
+            let reopen = self.shared.reopen.swap(false, Ordering::AcqRel);
+            let mut taken = self.round();
+            if reopen {
+                self.open_anew();
+                if self.refused {
+                    // What the old file did not take, and is asked for now.
+                    taken += self.round();
+                }
+            }
             let clean = self.buffer.is_empty();
             if rounds.stop {
                 self.shared.gone.0.store(true, Ordering::Relaxed);
@@ -90,7 +133,7 @@ impl<W: Write> Writer<W> {
             let Some(record) = self.shared.queue.pop() else {
                 break;
             };
-            self.formatter.push(&mut self.buffer, &record);
+            self.lines.push(&mut self.buffer, &record);
             taken += 1;
         }
         self.write();
@@ -112,29 +155,55 @@ impl<W: Write> Writer<W> {
                 break;
             }
         }
-        let wrote = written > 0;
+        let taken = &self.buffer[..written];
+        let line = taken.iter().rposition(|&byte| byte == b'\n').map(|end| end + 1);
+        if line.is_some() {
+            self.begun.clear();
+        }
+        self.begun.extend_from_slice(&taken[line.unwrap_or(0)..]);
         self.buffer.drain(..written);
         match result {
             Err(error) => self.write_failed(&error),
-            Ok(()) if wrote && self.refused => self.write_recovered(),
+            Ok(()) if written > 0 && self.refused => self.write_recovered(),
             Ok(()) => {}
+        }
+    }
+
+    /// Goes over to a newly opened sink, or stays where that is not to be had.
+    fn open_anew(&mut self) {
+        let Some(reopen) = &mut self.reopen else { return };
+        match reopen() {
+            Ok(sink) => {
+                self.sink = sink;
+                self.buffer.splice(..0, self.begun.drain(..));
+                log::info!("access log {}: opened anew", self.name);
+            }
+            Err(error) => log::error!(
+                "access log {}: it cannot be opened anew, and goes on where it was: {error}",
+                self.name
+            ),
         }
     }
 
     fn write_failed(&mut self, error: &io::Error) {
         self.shared.write_errors.fetch_add(1, Ordering::Relaxed);
-        if !self.refused {
-            log::warn!(
-                "access log {}: {error}; trying again, {} records can wait until then",
-                self.name,
-                self.shared.queue.capacity()
-            );
-        }
         self.refused = true;
+        if self.owed || self.said.is_some_and(|said| said.elapsed() < SILENCE) {
+            return;
+        }
+        (self.owed, self.said) = (true, Some(Instant::now()));
+        log::warn!(
+            "access log {}: {error}; trying again, {} records can wait until then",
+            self.name,
+            self.shared.queue.capacity()
+        );
     }
 
     fn write_recovered(&mut self) {
         self.refused = false;
+        if !std::mem::take(&mut self.owed) {
+            return;
+        }
         log::warn!(
             "access log {}: writing again; {} records dropped since the start",
             self.name,

@@ -50,6 +50,7 @@ pub struct GatewayBuilder {
     files: Vec<(String, Vec<u8>)>,
     env: Vec<(String, String)>,
     wait: bool,
+    read: bool,
     deadline: Duration,
 }
 
@@ -69,6 +70,7 @@ impl Default for GatewayBuilder {
             files: Vec::new(),
             env: vec![("RUST_LOG".to_owned(), "info".to_owned())],
             wait: true,
+            read: true,
             deadline: Duration::from_secs(10),
         }
     }
@@ -129,6 +131,11 @@ impl GatewayBuilder {
         Self { wait: false, ..self }
     }
 
+    /// Nobody reads what the process writes to stdout, until [`Gateway::read_stdout`]: a pipe takes 64 KiB.
+    pub fn with_stdout_unread(self) -> Self {
+        Self { read: false, ..self }
+    }
+
     /// How long it may take to become ready; ten seconds unless set.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
@@ -172,7 +179,11 @@ impl GatewayBuilder {
         command.arg("run").arg("-c").arg(dir.join(MAIN_FILE)).args(arguments).current_dir(dir);
         command.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", dir);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        Process::spawn(command)
+        let process = Process::spawn(command);
+        if self.read {
+            process.read_on();
+        }
+        process
     }
 
     fn write_files(&self, dir: &Path, ports: &Ports) {

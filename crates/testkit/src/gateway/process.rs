@@ -1,7 +1,7 @@
 //! The child process and what it says.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -15,6 +15,8 @@ pub(crate) struct Process {
     child: Mutex<Child>,
     pid: u32,
     output: Arc<Output>,
+    /// Standard output, as long as nobody reads it.
+    unread: Mutex<Option<ChildStdout>>,
 }
 
 /// Everything that the process wrote so far.
@@ -26,7 +28,7 @@ pub(crate) struct Output {
 }
 
 impl Process {
-    /// Starts the command with its output captured.
+    /// Starts the command with its output captured; standard output from [`Process::read_on`] on.
     pub(crate) fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let spawned = command.spawn();
@@ -35,10 +37,16 @@ impl Process {
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
         let to = Arc::clone(&output);
-        thread::spawn(move || lines(stdout, |line| to.stdout_line(line)));
-        let to = Arc::clone(&output);
         thread::spawn(move || lines(stderr, |line| lock(&to.stderr).push_str(line)));
-        Self { pid: child.id(), child: Mutex::new(child), output }
+        let unread = Mutex::new(Some(stdout));
+        Self { pid: child.id(), child: Mutex::new(child), output, unread }
+    }
+
+    /// Reads standard output from now on.
+    pub(crate) fn read_on(&self) {
+        let Some(stdout) = lock(&self.unread).take() else { return };
+        let to = Arc::clone(&self.output);
+        thread::spawn(move || lines(stdout, |line| to.stdout_line(line)));
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -50,7 +50,10 @@ pub(crate) async fn offer(place: &Place, sockets: &[TcpListener]) -> Result<(), 
     }
 }
 
+/// Whoever comes first and may have the listeners. Of those who may not, and of failures, the first is told:
+/// they may come as often as they like.
 async fn somebody(meeting: &Meeting) -> UnixStream {
+    let (mut refused, mut failed) = (false, false);
     loop {
         let came = match meeting.listener.accept().await {
             Ok((stream, _)) => stream.peer_cred().map(|peer| (stream, peer.uid())),
@@ -58,9 +61,15 @@ async fn somebody(meeting: &Meeting) -> UnixStream {
         };
         match came {
             Ok((stream, user)) if is_trusted(user) => return stream,
-            Ok((_, user)) => log::warn!("user {user} asks for the listeners, and is refused"),
+            Ok((_, user)) => {
+                if !std::mem::replace(&mut refused, true) {
+                    log::warn!("user {user} asks for the listeners, and is refused");
+                }
+            }
             Err(error) => {
-                log::warn!("nobody can be given the listeners: {error}");
+                if !std::mem::replace(&mut failed, true) {
+                    log::warn!("nobody can be given the listeners: {error}");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

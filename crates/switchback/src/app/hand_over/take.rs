@@ -47,7 +47,7 @@ const RECEIVING: Duration = Duration::from_secs(10);
 /// If neither is possible.
 pub(crate) async fn take(place: &Place, plan: &Plan) -> Result<Inherited, TakeError> {
     let end = Instant::now() + PATIENCE;
-    let mut told = false;
+    let (mut told, mut failed) = (false, false);
     loop {
         if let Some(stream) = place.visit().await? {
             match timeout(RECEIVING, receive(&stream)).await {
@@ -59,9 +59,16 @@ pub(crate) async fn take(place: &Place, plan: &Plan) -> Result<Inherited, TakeEr
                         return Ok(Inherited { sockets, predecessor });
                     }
                 }
-                // It may be on its way out.
-                Ok(Err(error)) => log::warn!("the listeners were not received: {error}"),
-                Err(_) => log::warn!("the listeners were not received within {RECEIVING:?}"),
+                // It may be on its way out. Told once: there are many looks in a minute.
+                _ if failed => {}
+                Ok(Err(error)) => {
+                    failed = true;
+                    log::warn!("the listeners were not received: {error}");
+                }
+                Err(_) => {
+                    failed = true;
+                    log::warn!("the listeners were not received within {RECEIVING:?}");
+                }
             }
         }
         match doors::bind(plan, Vec::new()) {

@@ -19,8 +19,8 @@ fn attempt() -> AttemptRecord {
     AttemptRecord {
         endpoint: "10.0.1.12:8080".parse().unwrap(),
         reused: false,
-        start: Duration::ZERO,
-        duration: Duration::ZERO,
+        start: Duration::from_micros(20_500),
+        duration: Duration::from_micros(17_600),
         connect: Some(Duration::from_micros(400)),
         first_byte: Some(Duration::from_millis(12)),
         outcome: "completed",
@@ -36,7 +36,7 @@ fn lost_attempt() -> AttemptRecord {
         endpoint: "10.0.1.11:8080".parse().unwrap(),
         reused: true,
         start: Duration::ZERO,
-        duration: Duration::ZERO,
+        duration: Duration::from_micros(20_400),
         connect: Some(Duration::ZERO),
         first_byte: None,
         outcome: "connection_terminated",
@@ -80,10 +80,10 @@ fn the_line_of_the_design_is_written_as_designed() {
             r#"{"time":"2026-11-22T10:11:12.123Z","id":"01JD","client":"203.0.113.9","method":"GET","#,
             r#""host":"shop.example.com","path":"/api/cart","status":200,"bytes_in":0,"bytes_out":512,"#,
             r#""duration_ms":38.1,"route":"shop.example.com/api/","pool":"api","protocol":"h2","#,
-            r#""attempts":[{"endpoint":"10.0.1.11:8080","reused":true,"connect_ms":0,"#,
+            r#""attempts":[{"endpoint":"10.0.1.11:8080","reused":true,"duration_ms":20.4,"connect_ms":0,"#,
             r#""outcome":"connection_terminated","sent":"maybe","decision":"retry"},"#,
-            r#"{"endpoint":"10.0.1.12:8080","reused":false,"connect_ms":0.4,"first_byte_ms":12.0,"#,
-            r#""outcome":"completed","status":200}]}"#,
+            r#"{"endpoint":"10.0.1.12:8080","reused":false,"start_ms":20.5,"duration_ms":17.6,"#,
+            r#""connect_ms":0.4,"first_byte_ms":12.0,"outcome":"completed","status":200}]}"#,
             "\n"
         )
     );
@@ -119,6 +119,16 @@ fn a_failed_request_says_why_and_what_the_pool_was_like() {
 }
 
 #[test]
+fn the_trace_is_written_as_its_header_has_it() {
+    let mut trace = [0; 16];
+    trace[0] = 0x0a;
+    trace[15] = 0xf1;
+    let traced = AccessRecord { trace_id: Some(trace), ..record() };
+    let line: Value = serde_json::from_str(&formatted(&traced)).unwrap();
+    assert_eq!(line["trace_id"], "0a0000000000000000000000000000f1");
+}
+
+#[test]
 fn what_is_absent_has_no_key_but_a_missing_status_is_null() {
     let bare = AccessRecord {
         host: None,
@@ -130,7 +140,9 @@ fn what_is_absent_has_no_key_but_a_missing_status_is_null() {
     };
     let line: Value = serde_json::from_str(&formatted(&bare)).unwrap();
     let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
-    for absent in ["host", "route", "pool", "reason", "origin", "decision", "healthy", "total"] {
+    for absent in
+        ["host", "route", "pool", "reason", "origin", "decision", "healthy", "total", "trace_id"]
+    {
         assert!(!keys.contains(&absent), "{absent}");
     }
     assert_eq!(line.get("status"), Some(&Value::Null));

@@ -2,6 +2,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::UNIX_EPOCH;
 
+use switchback_core::plan::LogTemplate;
+
 use super::*;
 use crate::access::{Attempts, Text};
 
@@ -43,13 +45,26 @@ struct ScriptState {
     refuses: bool,
     /// Bytes that one write takes at most; none for all.
     takes: Option<usize>,
+    /// Bytes that it takes at all still; none for any number.
+    room: Option<usize>,
     /// Writes wait for a message here.
     stall: Option<Receiver<()>>,
 }
 
 impl Script {
     fn start(&self, capacity: usize) -> (AccessLog, Guard) {
-        AccessLog::start_writing(self.clone(), "script".to_owned(), capacity).unwrap()
+        self.start_with(None, capacity)
+    }
+
+    /// One that goes over to `next` when it is opened anew; to nothing, if that is not to be had.
+    fn start_with(&self, next: Option<io::Result<Self>>, capacity: usize) -> (AccessLog, Guard) {
+        let mut next = next;
+        let reopen: Option<Reopen<Self>> = match next {
+            None => None,
+            Some(_) => Some(Box::new(move || next.take().expect("asked for once"))),
+        };
+        let name = "script".to_owned();
+        AccessLog::start_writing(self.clone(), reopen, name, &LogFormat::Json, capacity).unwrap()
     }
 
     fn state(&self) -> MutexGuard<'_, ScriptState> {
@@ -79,10 +94,12 @@ impl Write for Script {
             let _ = stall.recv();
         }
         let mut state = self.state();
-        if state.refuses {
+        if state.refuses || state.room == Some(0) {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
         let taken = state.takes.unwrap_or(bytes.len()).min(bytes.len());
+        let taken = state.room.unwrap_or(taken).min(taken);
+        state.room = state.room.map(|room| room - taken);
         state.written.extend_from_slice(&bytes[..taken]);
         state.writes += 1;
         Ok(taken)
@@ -263,7 +280,7 @@ fn a_file_is_appended_to() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("access.log");
     for run in ["/one", "/two"] {
-        let (log, guard) = AccessLog::start(&Sink::File(path.clone())).unwrap();
+        let (log, guard) = AccessLog::start(&Sink::File(path.clone()), &LogFormat::Json).unwrap();
         log.log(record(run));
         drop(guard);
     }
@@ -276,14 +293,88 @@ fn a_file_is_appended_to() {
 #[test]
 fn a_file_that_cannot_be_opened_is_an_error_at_the_start() {
     let sink = Sink::File("/nonexistent/access.log".into());
-    assert_eq!(AccessLog::start(&sink).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(
+        AccessLog::start(&sink, &LogFormat::Json).unwrap_err().kind(),
+        io::ErrorKind::NotFound
+    );
 }
 
 #[test]
 fn a_log_that_is_off_takes_records_and_says_so() {
-    let (log, guard) = AccessLog::start(&Sink::Off).unwrap();
-    assert!(log.is_off());
+    let (log, guard) = AccessLog::start(&Sink::Off, &LogFormat::Combined).unwrap();
+    assert!(log.is_off() && !log.has(LogField::UserAgent));
+    log.reopen();
     log.log(record("/"));
     assert!(log.flush(Duration::ZERO) && guard.close(Duration::ZERO));
+    assert_eq!(log.dropped(), 0);
+}
+
+#[test]
+fn a_log_says_which_fields_its_lines_have() {
+    let template = LogTemplate::parse("{client} {user_agent}").unwrap();
+    for (format, referer, agent) in [
+        (LogFormat::Json, false, false),
+        (LogFormat::Combined, true, true),
+        (LogFormat::Template(template), false, true),
+    ] {
+        let path = "/dev/null".into();
+        let (log, _guard) = AccessLog::start(&Sink::File(path), &format).unwrap();
+        let has = (log.has(LogField::Referer), log.has(LogField::UserAgent));
+        assert_eq!(has, (referer, agent), "{format:?}");
+        for (field, ..) in LogField::ALL {
+            assert_eq!(log.has(*field), format.has(*field), "{field:?} in {format:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_moved_away_has_what_came_before_and_a_new_one_the_rest() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, moved) =
+        (directory.path().join("access.log"), directory.path().join("access.log.1"));
+    let (log, guard) = AccessLog::start(&Sink::File(path.clone()), &LogFormat::Json).unwrap();
+    for _ in 0..1_000 {
+        log.log(record("/before"));
+    }
+    std::fs::rename(&path, &moved).unwrap();
+    log.reopen();
+    until("the new file", || path.exists());
+    for _ in 0..1_000 {
+        log.log(record("/after"));
+    }
+    assert!(guard.close(PATIENCE));
+    let count = |path, what| std::fs::read_to_string(path).unwrap().matches(what).count();
+    assert_eq!((count(&moved, "/before"), count(&moved, "/after")), (1_000, 0));
+    assert_eq!((count(&path, "/before"), count(&path, "/after")), (0, 1_000));
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_anew_goes_on() {
+    let script = Script::default();
+    let (log, guard) = script.start_with(Some(Err(io::ErrorKind::NotFound.into())), 16);
+    log.log(record("/before"));
+    log.reopen();
+    assert!(log.flush(PATIENCE));
+    log.log(record("/after"));
+    assert!(guard.close(PATIENCE));
+    assert_eq!(script.paths(), ["/before", "/after"]);
+}
+
+#[test]
+fn a_line_that_a_full_sink_took_in_part_goes_to_the_next_one_whole() {
+    let (full, next) = (Script::default(), Script::default());
+    let (log, guard) = full.start_with(Some(Ok(next.clone())), 16);
+    log.log(record("/a"));
+    assert!(log.flush(PATIENCE));
+    full.state().room = Some(10);
+    log.log(record("/b"));
+    log.log(record("/c"));
+    assert!(!log.flush(PATIENCE), "it is full");
+    log.reopen();
+    assert!(guard.close(PATIENCE));
+    assert_eq!(
+        (full.paths(), next.paths()),
+        (vec!["/a".to_owned()], vec!["/b".into(), "/c".into()])
+    );
     assert_eq!(log.dropped(), 0);
 }
