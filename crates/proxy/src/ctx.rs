@@ -6,18 +6,19 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use switchback_core::outcome::refusal;
-use switchback_core::plan::{Action, ErrorPages, Target};
+use switchback_core::plan::{Action, ErrorPages, Protocol, Target};
 use switchback_core::pool::PickRequest;
 use switchback_core::retry::Decision;
 use switchback_core::{Outcome, Timestamp};
 use switchback_runtime::{Attempt, Gateway, Generation, InFlight, PoolHandle};
 use switchback_telemetry::access::Attempts;
 use switchback_telemetry::metrics::InFlight as Counted;
-use switchback_telemetry::{AccessRecord, AttemptRecord, Failure, Origin, Text};
+use switchback_telemetry::{AccessRecord, AttemptRecord, Failure, Origin, Text, Traced};
 use switchback_wire::Refusal;
 
 use crate::edge::{Connection, Incoming, Watch};
 use crate::identity::Sender;
+use crate::trace::Trace;
 
 /// One request.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Ctx {
     pub(crate) keepalive: Option<u64>,
     /// The request id.
     pub(crate) id: Text,
+    /// The trace that it belongs to, if it belongs to one.
+    pub(crate) trace: Option<Trace>,
     /// The client's address, as far as it can be believed.
     pub(crate) client: IpAddr,
     /// Who connected: the client, or a proxy before us.
@@ -70,8 +73,8 @@ pub struct Ctx {
     pub(crate) stopped_by_a_limit: bool,
     /// The status that the gateway answers if nothing else follows.
     pub(crate) status: Option<u16>,
-    /// Its line of the access log, until it is written; `None`, too, where there is no log and nothing has
-    /// failed.
+    /// Its line of the access log, until it is written; `None`, too, where there is no log, nothing has
+    /// failed, and no span is exported.
     pub(crate) record: Option<Box<AccessRecord>>,
     _in_flight: InFlight,
     _counted: Counted,
@@ -142,6 +145,7 @@ impl Ctx {
             upgrade,
             keepalive: None,
             id: Text::from_static(""),
+            trace: None,
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             connected: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             from_trusted: false,
@@ -220,7 +224,31 @@ impl Ctx {
         self.attempts.push(record);
     }
 
-    /// Writes the line of the access log.
+    /// The number of the attempt under way, from 0.
+    pub(crate) fn attempt_number(&self) -> u32 {
+        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(self.attempts_omitted)
+    }
+
+    /// Whether its spans are exported.
+    pub(crate) fn is_exported(&self) -> bool {
+        self.trace.as_ref().is_some_and(|trace| trace.exported().is_some())
+    }
+
+    /// Gives the request to the exporter of spans, if it has any to be exported.
+    fn export(&self, record: &AccessRecord) {
+        let Some(context) = self.trace.as_ref().and_then(Trace::exported) else { return };
+        let pool = self.forward.as_ref().map(|forward| &forward.pool);
+        self.gateway.traces.export(Box::new(Traced {
+            context: context.clone(),
+            record: record.clone(),
+            peer: self.connected,
+            over_tls: self.over_tls,
+            endpoint_over_tls: pool.is_some_and(|pool| pool.tls.is_some()),
+            endpoint_over_h2: pool.is_some_and(|pool| pool.plan.protocol == Protocol::H2),
+        }));
+    }
+
+    /// Writes the line of the access log, and the spans.
     pub(crate) fn log(&mut self) {
         let Some(mut record) = self.record.take() else { return };
         record.duration = self.gateway.clock.now() - self.began;
@@ -231,6 +259,7 @@ impl Ctx {
         record.attempts_omitted = self.attempts_omitted;
         record.failure = self.failure.take();
         self.gateway.failures.keep(&record);
+        self.export(&record);
         self.gateway.access_log.log(record);
     }
 }

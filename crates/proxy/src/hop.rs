@@ -1,16 +1,11 @@
 //! What changes in a request because one more hop lies behind it, besides [`crate::identity`].
 
-use http::header::{
-    COOKIE, HeaderName, HeaderValue, MAX_FORWARDS, PROXY_AUTHORIZATION, TE, TRAILER,
-};
+use http::header::{COOKIE, HeaderValue, MAX_FORWARDS, PROXY_AUTHORIZATION, TE, TRAILER};
 use http::{HeaderMap, Method};
 use pingora::http::RequestHeader;
 use pingora_core::{OrErr, Result};
 
 use crate::headers::items;
-
-static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// How many more hops an OPTIONS request may go (RFC 9110, section 7.6.2); `None`: any number, or nobody
 /// can tell. Other methods are not counted.
@@ -55,37 +50,6 @@ pub(crate) fn join_cookies(request: &mut RequestHeader) -> Result<()> {
     request.insert_header(COOKIE, joined)
 }
 
-/// Removes a trace context that is none, with all that hangs on it: who cannot read `traceparent` must not
-/// read `tracestate` (W3C Trace Context, section 3.3). What is one goes on untouched: the gateway is no part of
-/// the trace.
-pub(crate) fn check_trace(request: &mut RequestHeader) {
-    let mut parents = request.headers.get_all(&TRACEPARENT).iter();
-    match (parents.next(), parents.next()) {
-        (Some(parent), None) if is_traceparent(parent.as_bytes()) => return,
-        (None, _) => {}
-        _ => _ = request.remove_header(&TRACEPARENT),
-    }
-    request.remove_header(&TRACESTATE);
-}
-
-/// `version-trace-parent-flags`, in lower-case hex; later versions may have more behind it.
-fn is_traceparent(value: &[u8]) -> bool {
-    const LENGTH: usize = 55;
-    let Some((known, more)) = value.split_at_checked(LENGTH) else { return false };
-    let mut parts = known.split(|&byte| byte == b'-');
-    let mut hex = |length: usize| {
-        let part = parts.next().filter(|part| part.len() == length)?;
-        part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).then_some(part)
-    };
-    let (Some(version), Some(trace), Some(parent), Some(_)) = (hex(2), hex(32), hex(16), hex(2))
-    else {
-        return false;
-    };
-    let zero = |part: &[u8]| part.iter().all(|&byte| byte == b'0');
-    let ends = more.is_empty() || (version != b"00" && more.starts_with(b"-"));
-    version != b"ff" && !zero(trace) && !zero(parent) && ends
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,42 +60,6 @@ mod tests {
             request.append_header(*name, *value).unwrap();
         }
         request
-    }
-
-    #[test]
-    fn a_trace_goes_on_if_it_is_one() {
-        let trace = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        for (version, tail, sound) in [
-            ("00-", "", true),
-            ("00-", "-more", false),
-            ("01-", "-more", true),
-            ("01-", "more", false),
-            ("ff-", "", false),
-            ("0A-", "", false),
-            ("", "", false),
-        ] {
-            let value = format!("{version}{trace}{tail}");
-            assert_eq!(is_traceparent(value.as_bytes()), sound, "{value}");
-        }
-        let zeros = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
-        assert!(!is_traceparent(zeros.as_bytes()));
-        assert!(!is_traceparent(b"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"));
-        assert!(!is_traceparent(b"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"));
-    }
-
-    #[test]
-    fn a_broken_trace_takes_its_state_with_it() {
-        const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        for (fields, left) in [
-            (&[("traceparent", PARENT), ("tracestate", "a=1")][..], 2),
-            (&[("traceparent", PARENT), ("traceparent", PARENT), ("tracestate", "a=1")], 0),
-            (&[("traceparent", "x"), ("tracestate", "a=1")], 0),
-            (&[("tracestate", "a=1")], 0),
-        ] {
-            let mut request = request("GET", fields);
-            check_trace(&mut request);
-            assert_eq!(request.headers.len(), left, "{fields:?}");
-        }
     }
 
     #[test]

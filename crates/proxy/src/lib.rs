@@ -27,6 +27,7 @@ mod service;
 mod sound;
 mod sticky;
 mod tls;
+mod trace;
 
 pub use listen::service;
 pub use service::Proxy;

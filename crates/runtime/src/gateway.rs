@@ -10,7 +10,7 @@ use switchback_core::outcome::refusal;
 use switchback_core::plan::Plan;
 use switchback_core::retry::Decision;
 use switchback_core::{Outcome, Status};
-use switchback_telemetry::{AccessLog, Failures, Metrics, Vocabulary};
+use switchback_telemetry::{AccessLog, Failures, Metrics, Traces, Vocabulary};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -37,6 +37,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// Where requests are logged.
     pub access_log: AccessLog,
+    /// Where requests go whose traces are exported; as it was at the start.
+    pub traces: Traces,
     /// The requests that failed or were rescued lately.
     pub failures: Failures,
     /// Who is on the way, and whether we are leaving.
@@ -77,6 +79,8 @@ impl Gateway {
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(vocabulary, version, clock.wall()));
         metrics.watch_access_log(access_log.clone());
+        let traces = Traces::new(plan.tracing.as_ref());
+        metrics.watch_traces(traces.clone());
         metrics.set_config_generation(1);
         let idle = Idle::default();
         let generation = Generation::first(plan, &metrics, clock, &idle);
@@ -84,6 +88,7 @@ impl Gateway {
             clock,
             metrics,
             access_log,
+            traces,
             failures: Failures::default(),
             drain: Drain::default(),
             current: ArcSwap::from_pointee(generation),
@@ -97,8 +102,8 @@ impl Gateway {
 
     /// Puts another configuration in force and returns its number. Built beside the one that is in
     /// force, and swapped in at once: a request that has begun ends under the one that it began with.
-    /// Listeners, threads and logs are as they were at the start. Takes its time, so not on a thread that
-    /// serves requests.
+    /// Listeners, threads, logs and the export of traces are as they were at the start. Takes its time, so
+    /// not on a thread that serves requests.
     pub fn reload(&self, plan: Plan) -> u64 {
         let _changing = self.changing.lock();
         let next = self.current().next(plan, &self.metrics, self.clock, &self.idle);

@@ -11,9 +11,11 @@
 pub mod access;
 pub mod metrics;
 mod origin;
+pub mod trace;
 
 pub use access::{
     AccessLog, AccessRecord, AttemptRecord, Failure, Failures, Filter, Guard, PoolState, Sink, Text,
 };
 pub use metrics::{EndpointMetrics, Metrics, PoolMetrics, RouteMetrics, Vocabulary};
 pub use origin::Origin;
+pub use trace::{TraceContext, Traced, Traces};

@@ -11,7 +11,7 @@ use switchback_runtime::Gateway;
 use crate::ctx::{Connections, Ctx};
 use crate::headers::{X_REQUEST_ID, client_cert};
 use crate::tls::ClientCertificate;
-use crate::{hop, identity};
+use crate::{hop, identity, trace};
 
 /// Completes the request's header; Pingora has removed what is hop-by-hop.
 pub(crate) fn request_header(
@@ -27,7 +27,7 @@ pub(crate) fn request_header(
     }
     identity::tell(request, &ctx.sender(), &ctx.generation.plan)?;
     hop::count(request)?;
-    hop::check_trace(request);
+    trace::tell(request, ctx.trace.as_ref(), ctx.attempt_number())?;
     let id = HeaderValue::from_bytes(ctx.id.as_bytes());
     request.insert_header(X_REQUEST_ID.clone(), id.or_fail()?)?;
     // A connection of HTTP/2 has no such field; that of an upgrade is the client's.

@@ -20,7 +20,7 @@ use switchback_wire::Refusal;
 use crate::answer::{self, Failed};
 use crate::ctx::{Ctx, Forward};
 use crate::edge::BODY_TOO_LARGE;
-use crate::{admission, client, hash_key, headers, hop, id, sticky};
+use crate::{admission, client, hash_key, headers, hop, id, sticky, trace};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -44,7 +44,8 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     ctx.to_us_over_tls = ctx.connection.as_ref().is_some_and(|it| it.tls);
     ctx.over_tls = said.and_then(|said| said.over_tls).unwrap_or(ctx.to_us_over_tls);
     ctx.id = request_id(session.req_header(), ctx);
-    if !gateway.access_log.is_off() {
+    ctx.trace = trace::admit(session.req_header_mut(), &gateway.traces);
+    if !gateway.access_log.is_off() || ctx.is_exported() {
         ctx.record = Some(Box::new(record(session.req_header(), ctx, &gateway.access_log)));
     }
 
@@ -87,7 +88,7 @@ pub(crate) fn record(header: &RequestHeader, ctx: &Ctx, log: &AccessLog) -> Acce
         path: Text::from(header.uri.path()),
         referer: wanted(LogField::Referer, REFERER),
         user_agent: wanted(LogField::UserAgent, USER_AGENT),
-        trace_id: None,
+        trace_id: ctx.trace.as_ref().map(|trace| trace.id),
         status: None,
         bytes_in: 0,
         bytes_out: 0,

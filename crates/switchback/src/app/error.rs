@@ -16,6 +16,9 @@ pub(crate) enum StartError {
     /// The access log cannot be opened.
     #[error("access log {}: {source}", destination(.to))]
     AccessLog { to: LogSink, source: io::Error },
+    /// Traces cannot be exported.
+    #[error("tracing: {source}{}", cause(.source))]
+    Traces { source: switchback_traces::StartError },
     /// A pool's source of endpoints fails.
     #[error("pool {pool}: its endpoints cannot be found: {source}")]
     Discovery { pool: Arc<str>, source: Box<pingora::Error> },
@@ -37,6 +40,11 @@ fn hint(error: &io::Error, address: SocketAddr) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// What lies behind an error, after a colon.
+fn cause(error: &dyn std::error::Error) -> String {
+    error.source().map(|cause| format!(": {cause}")).unwrap_or_default()
 }
 
 fn destination(plan: &LogSink) -> String {

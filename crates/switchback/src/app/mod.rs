@@ -18,9 +18,9 @@ use pingora::server::{RunArgs, Server, ShutdownSignalWatch};
 use pingora::services::background::background_service;
 use switchback_admin::Operator;
 use switchback_config::Sources;
-use switchback_core::plan::{LogSink, Plan};
+use switchback_core::plan::{LogSink, Plan, TracingPlan};
 use switchback_discovery::Fixed;
-use switchback_runtime::Gateway;
+use switchback_runtime::{Gateway, random};
 use switchback_telemetry::{AccessLog, Guard, Sink};
 
 pub(crate) use error::StartError;
@@ -37,6 +37,7 @@ pub(crate) struct App {
     gateway: Arc<Gateway>,
     doors: Arc<Doors>,
     access_log: Guard,
+    traces: Option<switchback_traces::Guard>,
     hang_ups: Option<HangUps>,
 }
 
@@ -54,6 +55,9 @@ pub(crate) struct Origin {
 
 /// How long the access log may take to be written out at the end.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
+
+/// How long the export of the last spans may take.
+const TRACES_FLUSH: Duration = Duration::from_secs(2);
 
 /// How long requests that were cut off may take to write their lines.
 const CUT_OFF: Duration = Duration::from_millis(500);
@@ -84,8 +88,10 @@ impl App {
         let sink = sink(&plan.access_log.to);
         let (access_log, guard) = AccessLog::start(&sink, &plan.access_log.format)
             .map_err(|source| StartError::AccessLog { to: plan.access_log.to.clone(), source })?;
+        let tracing = plan.tracing.clone();
         let gateway = Gateway::new(plan, access_log, env!("CARGO_PKG_VERSION"));
         gateway.set_room(room.connections());
+        let traces = traces(tracing.as_ref(), &gateway)?;
 
         let mut server = Server::new_with_opt_and_conf(None, conf(threads));
         server.bootstrap();
@@ -117,7 +123,7 @@ impl App {
             addresses.join(", "),
             gateway.room(),
         );
-        Ok(Self { server, gateway, doors, access_log: guard, hang_ups })
+        Ok(Self { server, gateway, doors, access_log: guard, traces, hang_ups })
     }
 
     /// What the services share.
@@ -135,7 +141,8 @@ impl App {
         self.hang_ups.clone()
     }
 
-    /// Runs until the watch says so. The access log is written out when this returns.
+    /// Runs until the watch says so. The access log is written out when this returns, and the last spans are
+    /// exported.
     pub(crate) fn run(self, shutdown_signal: Box<dyn ShutdownSignalWatch>) {
         self.server.run(RunArgs { shutdown_signal });
         let end = Instant::now() + CUT_OFF;
@@ -143,7 +150,21 @@ impl App {
             std::thread::sleep(Duration::from_millis(5));
         }
         close(self.access_log);
+        if self.traces.is_some_and(|traces| !traces.close(TRACES_FLUSH)) {
+            log::warn!("the last spans could not be exported");
+        }
     }
+}
+
+/// Starts the export of traces, if the plan has one.
+fn traces(
+    plan: Option<&TracingPlan>,
+    gateway: &Gateway,
+) -> Result<Option<switchback_traces::Guard>, StartError> {
+    let Some(plan) = plan else { return Ok(None) };
+    let instance = u128::from(random::bits()) << 64 | u128::from(random::bits());
+    let started = switchback_traces::start(plan, gateway.traces.clone(), instance);
+    started.map(Some).map_err(|source| StartError::Traces { source })
 }
 
 fn close(access_log: Guard) {

@@ -126,6 +126,10 @@ families! {
         "Access-log lines that were lost because the queue to their writer was full.";
     AccessLogWriteErrors: Counter "switchback_access_log_write_errors_total" []
         "Writes of the access log that failed; they are tried again.";
+    TraceSpansExported: Counter "switchback_trace_spans_exported_total" []
+        "Spans of traces that the collector has taken.";
+    TraceSpansDropped: Counter "switchback_trace_spans_dropped_total" []
+        "Spans of traces that were lost: the queue to their exporter was full, or the collector would not have them.";
     ConfigGeneration: Gauge "switchback_config_generation" []
         "Number of the configuration in force; goes up by one with each reload that was taken.";
     ConfigReloads: Counter "switchback_config_reloads_total" ["result"]

@@ -14,6 +14,7 @@ use super::catalogue::{Family, MetricInfo, MetricKind, catalogue};
 use super::histogram::Histogram;
 use super::{EndpointMetrics, Families, PoolMetrics, RouteMetrics};
 use crate::access::AccessLog;
+use crate::trace::Traces;
 
 /// The collector that the registry asks on each scrape.
 #[derive(Debug)]
@@ -156,6 +157,8 @@ impl<'a> Snapshot<'a> {
             Family::AccessLogWriteErrors => {
                 out.counter([], self.access_log(AccessLog::write_errors))
             }
+            Family::TraceSpansExported => out.counter([], self.traces(Traces::exported)),
+            Family::TraceSpansDropped => out.counter([], self.traces(Traces::dropped)),
             Family::ConfigGeneration => {
                 out.gauge([], families.config_generation.load(Ordering::Relaxed))
             }
@@ -182,6 +185,10 @@ impl<'a> Snapshot<'a> {
 
     fn access_log(&self, count: fn(&AccessLog) -> u64) -> u64 {
         self.families.access_log.get().map_or(0, count)
+    }
+
+    fn traces(&self, count: fn(&Traces) -> u64) -> u64 {
+        self.families.traces.get().map_or(0, count)
     }
 }
 

@@ -47,6 +47,7 @@ use self::exposition::Exposition;
 use self::table::Table;
 use crate::access::AccessLog;
 use crate::origin::Origin;
+use crate::trace::Traces;
 
 /// What came of a reload, by index.
 const RELOADS: &[&str] = &["applied", "refused"];
@@ -95,6 +96,7 @@ struct Families {
     tls_handshake_failures: Row,
     client_errors: ClientErrors,
     access_log: OnceLock<AccessLog>,
+    traces: OnceLock<Traces>,
     routes: Table<Arc<str>, RouteMetrics>,
     pools: Table<Arc<str>, PoolMetrics>,
     endpoints: Table<(Arc<str>, SocketAddr), EndpointMetrics>,
@@ -124,6 +126,7 @@ impl Metrics {
             tls_handshake_failures: Row::new(TlsFailure::NAMES),
             client_errors: ClientErrors::new(vocabulary.reasons),
             access_log: OnceLock::new(),
+            traces: OnceLock::new(),
             routes: Table::default(),
             pools: Table::default(),
             endpoints: Table::default(),
@@ -211,6 +214,12 @@ impl Metrics {
     pub fn watch_access_log(&self, log: AccessLog) {
         // A process has one access log.
         let _ = self.families.access_log.set(log);
+    }
+
+    /// Exposes what becomes of `traces` from now on. Only the first handle counts.
+    pub fn watch_traces(&self, traces: Traces) {
+        // A process has one export of traces.
+        let _ = self.families.traces.set(traces);
     }
 
     /// Everything in the text format of OpenMetrics, in the order of [`catalogue()`].
