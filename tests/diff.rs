@@ -121,7 +121,7 @@ fn as_json_all_of_it_is_there() {
 fn whatever_else_answers_is_told_and_is_status_2() {
     for (answer, wanted) in [
         (answer("404 Not Found", "no"), "this gateway is of an older version"),
-        (answer("401 Unauthorized", ""), "does not tell everybody what it runs (status 401)"),
+        (answer("401 Unauthorized", ""), "it wants a token: give `--token-file FILE`"),
         (answer("503 Service Unavailable", "busy\nx"), "with status 503: busy"),
         (answer("200 OK", "<html>"), "not the admin listener of a gateway"),
         (answer("200 OK", "hello").replace("hello", "he"), "cut off"),

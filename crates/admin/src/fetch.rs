@@ -1,14 +1,16 @@
 //! A client for a whole answer: what a command asks of a running gateway.
 //!
-//! Blocking and by hand, as the [probe](crate::probe()) is. But what it returns is compared or parsed, so
-//! an answer that was cut off must not pass for a short one. Hence HTTP/1.1: the answer says how long it is,
-//! or comes in chunks of which the last one says so.
+//! What it returns is compared or parsed, so an answer that was cut off must not pass for a short one. Hence
+//! HTTP/1.1 and not what a [probe](crate::probe()) speaks: the answer says how long it is, or comes in chunks
+//! of which the last one says so.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read};
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::probe::{Timed, not_http, status};
+use serde_json::Value;
+
+use crate::client::{Address, Request, Timed};
+use crate::probe::{not_http, status};
 
 /// The longest line of a head, or before a chunk, in bytes.
 const LINE_LIMIT: u64 = 8 * 1024;
@@ -24,19 +26,40 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Asks `address` for `path`. The whole takes no longer than `timeout`. Blocks the thread.
+/// What went wrong, as RFC 9457 has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    /// In a sentence.
+    pub text: String,
+    /// Whether `force` would do it all the same.
+    pub may_be_forced: bool,
+}
+
+impl Answer {
+    /// What it says went wrong; `None` if it is no problem detail.
+    #[must_use]
+    pub fn detail(&self) -> Option<Detail> {
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        let text = body.get("detail")?.as_str()?.to_owned();
+        let may_be_forced = body.get("may_be_forced").and_then(Value::as_bool) == Some(true);
+        Some(Detail { text, may_be_forced })
+    }
+}
+
+/// Asks the listener there. The whole takes no longer than `timeout`. Blocks the thread.
 ///
 /// # Errors
 /// If the connection cannot be made, the time is over, the answer is not HTTP (`InvalidData`), is cut off
-/// (`UnexpectedEof`) or has more than `limit` bytes (`FileTooLarge`), or `path` is no path.
+/// (`UnexpectedEof`) or has more than `limit` bytes (`FileTooLarge`), or the path is no path, the token none
+/// (`InvalidInput`).
 pub fn fetch(
-    address: SocketAddr,
-    path: &str,
+    at: &Address,
+    request: &Request<'_>,
     limit: usize,
     timeout: Duration,
 ) -> Result<Answer, Error> {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    read(BufReader::new(Timed::ask(address, path, &request, timeout)?), limit)
+    let request = request.text(&at.host(), "HTTP/1.1")?;
+    read(BufReader::new(Timed::ask(at, &request, timeout)?), limit)
 }
 
 fn read(mut stream: impl BufRead, limit: usize) -> Result<Answer, Error> {
@@ -59,6 +82,8 @@ fn read(mut stream: impl BufRead, limit: usize) -> Result<Answer, Error> {
     }
     let mut body = Vec::new();
     match length {
+        // They have no body, whatever their header says (RFC 9112, section 6.3).
+        _ if matches!(status, 204 | 304) => {}
         _ if is_chunked => loop {
             let size = line(&mut stream)?;
             let size = size.split(';').next().unwrap_or_default().trim();
@@ -140,6 +165,7 @@ mod tests {
                 "hello",
             ),
             ("HTTP/1.0 200 OK\r\n\r\nhello", 200, "hello"),
+            ("HTTP/1.1 204 No Content\r\n\r\nnever read", 204, ""),
         ] {
             assert_eq!(of(answer), Ok((status, body.to_owned())), "{answer}");
         }
@@ -166,5 +192,49 @@ mod tests {
         ] {
             assert_eq!(of(answer), Err(wanted), "{answer}");
         }
+    }
+
+    #[test]
+    fn what_went_wrong_is_read_from_problem_details() {
+        let answer = |body: &str| Answer { status: 409, body: body.into() };
+        let refused =
+            r#"{"title":"Conflict","detail":"nobody would be left","may_be_forced":true}"#;
+        let detail = answer(refused).detail().unwrap();
+        assert_eq!((detail.text.as_str(), detail.may_be_forced), ("nobody would be left", true));
+        assert!(!answer(r#"{"detail":"no"}"#).detail().unwrap().may_be_forced);
+        for other in ["", "busy", "[]", r#"{"detail":5}"#] {
+            assert_eq!(answer(other).detail(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_is_asked_as_tcp_is() {
+        let folder = std::env::temp_dir().join(format!("switchback-fetch-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("admin");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            std::io::Write::write_all(&mut stream, answer).unwrap();
+            String::from_utf8(head).unwrap()
+        });
+        let request = Request { token: Some("t"), ..Request::get("/api/v1/status") };
+        let at = Address::Unix(path);
+        let answer = fetch(&at, &request, 10, Duration::from_secs(5)).unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, b"ok".as_slice()));
+        let head = server.join().unwrap();
+        assert!(head.starts_with("GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n"), "{head}");
+        assert!(head.contains("\r\nAuthorization: Bearer t\r\n"), "{head}");
+        let gone = Address::Unix(folder.join("gone"));
+        let error = fetch(&gone, &request, 10, Duration::from_secs(5)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -9,6 +9,7 @@
 //! down would be killed for it; hence two paths and not one `/health`.
 
 mod api;
+mod client;
 mod fetch;
 mod guard;
 mod probe;
@@ -18,7 +19,8 @@ mod serve;
 pub mod view;
 
 pub use api::{Admission, Change, LastReload, Operator, Overridden, Refused, Reloaded, Status};
-pub use fetch::{Answer, fetch};
+pub use client::{Address, Request};
+pub use fetch::{Answer, Detail, fetch};
 pub use probe::probe;
 pub use routes::{AdminState, Readiness};
 pub use serve::serve;

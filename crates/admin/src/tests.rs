@@ -25,6 +25,10 @@ impl Readiness for Reasons {
     }
 }
 
+fn at(address: SocketAddr) -> Address {
+    Address::Tcp(address)
+}
+
 struct Admin {
     address: SocketAddr,
     reasons: Arc<Reasons>,
@@ -181,8 +185,9 @@ async fn shutdown_ends_the_server_though_a_client_hangs_on() {
 async fn a_probe_returns_status_and_body() {
     let admin = Admin::start().await;
     let address = admin.address;
-    let ask =
-        |path: &'static str| tokio::task::spawn_blocking(move || probe(address, path, PATIENCE));
+    let ask = |path: &'static str| {
+        tokio::task::spawn_blocking(move || probe(&at(address), path, PATIENCE))
+    };
     assert_eq!(ask("/readyz").await.unwrap().unwrap(), (200, "ready".to_owned()));
     admin.reasons.0.lock().unwrap().push("draining".to_owned());
     let answer = ask("/readyz").await.unwrap().unwrap();
@@ -196,7 +201,9 @@ async fn an_answer_is_fetched_whole() {
     let admin = Admin::start().await;
     let address = admin.address;
     let ask = |path: &'static str, limit| {
-        tokio::task::spawn_blocking(move || fetch(address, path, limit, PATIENCE))
+        tokio::task::spawn_blocking(move || {
+            fetch(&at(address), &Request::get(path), limit, PATIENCE)
+        })
     };
     let answer = ask("/metrics", 1 << 20).await.unwrap().unwrap();
     assert_eq!(answer.status, 200);
@@ -210,9 +217,10 @@ async fn an_answer_is_fetched_whole() {
 fn a_probe_of_a_silent_server_ends_in_time() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let error = probe(address, "/livez", Duration::from_millis(50)).unwrap_err();
+    let error = probe(&at(address), "/livez", Duration::from_millis(50)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
-    let error = fetch(address, "/livez", 10, Duration::from_millis(50)).unwrap_err();
+    let error =
+        fetch(&at(address), &Request::get("/livez"), 10, Duration::from_millis(50)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
 }
 
@@ -226,7 +234,7 @@ fn a_probe_of_something_else_says_that_it_is_not_http() {
         assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
         stream.write_all(b"220 mail.example.com ESMTP\r\n\r\n").unwrap();
     });
-    let error = probe(address, "/livez", PATIENCE).unwrap_err();
+    let error = probe(&at(address), "/livez", PATIENCE).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
     server.join().unwrap();
 }

@@ -25,6 +25,7 @@
 
 mod change;
 mod changes;
+mod configured;
 mod endpoint;
 mod gateway;
 mod pool;
@@ -38,6 +39,7 @@ use std::collections::HashSet;
 
 pub use change::{Action, Change, Subject};
 pub use changes::Changes;
+pub use configured::configured;
 pub use stream::{NotEffective, Side};
 
 use crate::Loaded;

@@ -10,6 +10,7 @@ mod demo;
 mod logging;
 mod reload;
 mod signals;
+mod text;
 
 use cli::{Cli, Command};
 
@@ -25,6 +26,12 @@ fn main() -> ExitCode {
         Command::Diff(diff) => cli::diff::run(&diff),
         Command::Schema(schema) => cli::schema::run(&schema),
         Command::Health(health) => cli::health::run(&health),
+        Command::Status(status) => cli::status::run(&status),
+        Command::Drain(drain) => cli::drain::run(&drain),
+        Command::Enable(enable) => cli::enable::run(&enable),
+        Command::Disable(disable) => cli::disable::run(&disable),
+        Command::Weight(weight) => cli::weight::run(&weight),
+        Command::Explain(explain) => cli::explain::run(&explain),
         Command::Demo(demo) => cli::demo::run(&demo),
     }
 }

@@ -7,19 +7,18 @@
 //! configuration cannot be run" from "this one can, but an application is down", and may go on with the
 //! second. It is not 2, because that is what a mistyped option gives.
 
-mod json;
 mod probes;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, CommandFactory};
 use serde::Serialize;
 use switchback_config::{Diagnostics, Loaded, ProcessEnvironment};
 use switchback_core::plan::Plan;
 
-use super::{Cli, Config};
+use super::{Cli, Config, Format, json};
 use probes::Probes;
 
 /// What follows the options in the help.
@@ -52,15 +51,6 @@ pub(crate) struct Check {
     /// Disabled endpoints are left alone. Of a pool without health checks, only a connection is tried.
     #[arg(long)]
     probe: bool,
-}
-
-/// For whom the output is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 /// How much a good configuration has of everything.

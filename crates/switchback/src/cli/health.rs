@@ -1,23 +1,18 @@
 //! `switchback health`: the health check of a container, without a shell or curl in it.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use switchback_config::ProcessEnvironment;
 
-use super::{Config, admin, reachable};
+use super::admin::Place;
 
 /// Asks a running gateway whether it is ready.
 #[derive(Args, Debug)]
 pub(crate) struct Health {
     #[command(flatten)]
-    config: Config,
-    /// The admin listener, instead of the one that the configuration names
-    #[arg(long, value_name = "ADDRESS")]
-    admin: Option<SocketAddr>,
+    place: Place,
 }
 
 const LIMIT: Duration = Duration::from_secs(2);
@@ -33,14 +28,6 @@ pub(crate) fn run(health: &Health) -> ExitCode {
 }
 
 fn ask(health: &Health) -> Result<(u16, String), String> {
-    let address = match health.admin {
-        Some(address) => address,
-        None => {
-            let loaded = switchback_config::load(&health.config.config, &ProcessEnvironment);
-            admin(&loaded.map_err(|refused| refused.to_string())?.plan)?
-        }
-    };
-    let address = reachable(address);
-    switchback_admin::probe(address, "/readyz", LIMIT)
-        .map_err(|error| format!("{address}: {error}"))
+    let (at, _) = health.place.find()?;
+    switchback_admin::probe(&at, "/readyz", LIMIT).map_err(|error| format!("{at}: {error}"))
 }

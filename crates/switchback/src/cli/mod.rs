@@ -1,17 +1,29 @@
 //! The command line: one file a command.
 
+mod admin;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod disable;
+pub(crate) mod drain;
+pub(crate) mod enable;
+pub(crate) mod explain;
 pub(crate) mod health;
+mod json;
+mod overrides;
 pub(crate) mod run;
 pub(crate) mod schema;
+mod shapes;
+pub(crate) mod status;
+mod target;
+mod time;
+pub(crate) mod weight;
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use switchback_core::plan::{AdminAddress, Plan};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A reverse-proxy load balancer: no 502 while an endpoint could have answered.
 #[derive(Debug, Parser)]
@@ -35,6 +47,20 @@ pub(crate) enum Command {
     Schema(schema::Schema),
     /// Ask a running gateway whether it is ready; exit status 1 if not (a container's health check)
     Health(health::Health),
+    /// Show the running gateway's pools and endpoints: how each stands, since when and why; exit status 1
+    /// if a pool has no healthy endpoint, or the gateway is not ready
+    Status(status::Status),
+    /// Let an endpoint finish: it keeps its sessions, and gets nothing new while another can serve
+    Drain(drain::Drain),
+    /// Let an endpoint serve again: takes back what `drain` and `disable` did, and overrides the
+    /// configuration where that does so
+    Enable(enable::Enable),
+    /// Take an endpoint out: it finishes what it has, and gets nothing more, not even probes
+    Disable(disable::Disable),
+    /// Give an endpoint another share of its pool's requests, or the one that is configured
+    Weight(weight::Weight),
+    /// Tell why a request ended as it did, attempt by attempt, and what can be done
+    Explain(explain::Explain),
     /// Show the gateway at work: backends that fail in turn, a load, and what clients see of it
     Demo(demo::Demo),
 }
@@ -53,22 +79,43 @@ pub(crate) struct Config {
     pub(crate) config: PathBuf,
 }
 
-/// Where the admin listener of a plan is to be asked.
-pub(crate) fn admin(plan: &Plan) -> Result<SocketAddr, String> {
-    match &plan.admin.at {
-        AdminAddress::Tcp(address) => Ok(reachable(*address)),
-        AdminAddress::Unix(path) => Err(format!("{}: a Unix socket", path.display())),
+/// For whom the output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What a command has to say, in both forms.
+struct Told {
+    /// In lines, without the last break.
+    text: String,
+    json: serde_json::Value,
+    status: u8,
+}
+
+/// It could not be done, or not be found out.
+const TROUBLE: u8 = 2;
+
+/// Says what there is to be said, or what went wrong.
+fn tell(format: Format, told: Result<Told, String>) -> ExitCode {
+    match told {
+        Ok(told) => {
+            let text = match format {
+                Format::Text => told.text + "\n",
+                Format::Json => json::text(&told.json),
+            };
+            // A reader that went away has seen enough.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::from(told.status)
+        }
+        Err(why) => trouble(&why),
     }
 }
 
-/// Where to connect to a listener with this address: bound to every address, it is on loopback;
-/// `0.0.0.0` is none to connect to.
-pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
+fn trouble(said: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{said}");
+    ExitCode::from(TROUBLE)
 }

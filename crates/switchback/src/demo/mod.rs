@@ -23,7 +23,6 @@ mod show;
 mod stage;
 mod summary;
 mod tally;
-mod text;
 mod view;
 mod wire;
 
@@ -38,6 +37,8 @@ use tokio::time::MissedTickBehavior;
 use error::DemoError;
 use show::Show;
 use stage::Stage;
+
+use crate::text;
 
 /// What the command line says.
 #[derive(Clone, Copy, Debug)]

@@ -4,10 +4,9 @@
 //! Plain escapes, as every terminal of the last thirty years takes them; a library would be larger
 //! than the demo.
 
-use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
-use super::text::Line;
+use super::text::{Line, has_colors};
 
 /// A terminal with the live picture on it.
 pub(super) struct Screen {
@@ -24,16 +23,6 @@ const END_FRAME: &str = "\x1b[?2026l";
 
 /// Where a terminal does not tell its size.
 const SIZE: (usize, usize) = (80, 24);
-
-/// Whether standard output can show the live picture.
-pub(super) fn is_possible() -> bool {
-    io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// Whether standard output is to have colors (<https://no-color.org>).
-pub(super) fn has_colors() -> bool {
-    is_possible() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
 
 impl Screen {
     /// Takes the terminal.

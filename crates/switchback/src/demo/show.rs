@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::events::{Event, Events};
 use super::frame::{self, frame};
-use super::screen::{self, Screen};
-use super::text::{Line, clock, latency, number};
+use super::screen::Screen;
+use super::text::{Line, clock, has_colors, is_terminal, latency, number};
 use super::view::View;
 
 /// Where the demo is shown.
@@ -34,7 +34,7 @@ const STORY: usize = 30;
 impl Show {
     /// Takes standard output as it is.
     pub(super) fn start() -> io::Result<Self> {
-        Ok(match screen::is_possible() {
+        Ok(match is_terminal() {
             true => Self::Live(Screen::enter()?),
             false => Self::Lines(Lines { told: 0, next: STANDING }),
         })
@@ -53,7 +53,7 @@ impl Show {
 
     /// Gives the terminal back, with what happened and the summary on it.
     pub(super) fn end(self, events: &Events, summary: &[Line]) -> io::Result<()> {
-        let colors = screen::has_colors();
+        let colors = has_colors();
         let mut out = io::stdout().lock();
         match self {
             Self::Live(screen) => {

@@ -1,6 +1,8 @@
 //! Text for the terminal: styled spans, cut to a width, and numbers as people read them.
 
+use std::env;
 use std::fmt::Write;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -12,6 +14,16 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
+
+/// Whether standard output shows what escapes ask for.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether standard output is to have colors (<https://no-color.org>).
+pub(super) fn has_colors() -> bool {
+    is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
 
 /// A line of styled text. Every character of ours is one column wide.
 #[derive(Clone, Debug, Default)]

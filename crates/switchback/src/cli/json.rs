@@ -14,8 +14,9 @@ pub(super) fn text(value: &impl Serialize) -> String {
         .expect("text, numbers and truth values under fixed keys can be written as JSON");
     let mut safe = String::with_capacity(json.len() + 1);
     for character in json.chars() {
-        // None of these stands outside of a string, and all are of the first plane.
-        if drives_a_terminal(character) {
+        // But for the serializer's own line breaks, none of these stands outside of a string, and all are
+        // of the first plane.
+        if character != '\n' && drives_a_terminal(character) {
             let _ = write!(safe, "\\u{:04x}", u32::from(character));
         } else {
             safe.push(character);
@@ -25,10 +26,10 @@ pub(super) fn text(value: &impl Serialize) -> String {
     safe
 }
 
-/// What the serializer has left of it: its own line breaks are meant.
-fn drives_a_terminal(character: char) -> bool {
+/// What a terminal obeys instead of showing it.
+pub(super) fn drives_a_terminal(character: char) -> bool {
     let turns = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    turns || character.is_control() && character != '\n'
+    turns || character.is_control()
 }
 
 #[cfg(test)]
