@@ -1,24 +1,28 @@
 //! `/api/v1`: what runs, and how to change it while it runs.
 //!
-//! What is asked for is done by an [`Operator`]; here it only gets its form. Every answer is JSON but the
-//! configuration, which is YAML as its files are. What goes wrong is told as RFC 9457 has it.
+//! What is asked for is done by an [`Operator`]; here it only gets its form, which `openapi.json` describes.
+//! A test calls every operation of that document, and holds the answers and the routes against it. Every
+//! answer is JSON but the configuration, which is YAML as its files are. What goes wrong is told as RFC 9457
+//! has it.
+
+mod endpoints;
+mod gateway;
+mod requests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
 use switchback_telemetry::Filter;
+use tokio::task::spawn_blocking;
 
 use crate::guard::operators_only;
 use crate::problem::{Problem, problem};
@@ -27,12 +31,19 @@ use crate::view;
 /// The largest body of a request, in bytes: each is some words.
 const BODY_LIMIT: usize = 16 * 1024;
 
+/// What the API is, for programs.
+const DOCUMENT: &str = include_str!("openapi.json");
+
 /// Who does what the API is asked for.
 #[async_trait]
 pub trait Operator: Send + Sync + 'static {
+    /// What whoever comes over TCP must show; `None`: the API is for this machine alone. Asked at each
+    /// request, so it may change.
+    fn token(&self) -> Option<Arc<str>>;
+
     /// The configuration in force, with every default filled in and secrets blanked: YAML, a document for
-    /// each file.
-    async fn configuration(&self) -> String;
+    /// each file. `None`: it does not come from files.
+    async fn configuration(&self) -> Option<String>;
 
     /// What is in force: its number, the last reload, and what is overridden.
     async fn status(&self) -> Status;
@@ -40,11 +51,12 @@ pub trait Operator: Send + Sync + 'static {
     /// Reads the configuration anew and puts it in force; `force`: though a pool would have nobody left.
     async fn reload(&self, force: bool) -> Result<Reloaded, Refused>;
 
-    /// The pools, with their endpoints if these are wanted.
-    async fn pools(&self, endpoints: bool) -> Vec<view::Pool>;
+    /// Tells of each pool, with its endpoints if these are wanted, until `each` says that nobody listens.
+    /// Blocks for as long as `each` does.
+    fn pools(&self, endpoints: bool, each: &mut dyn FnMut(view::Pool) -> bool);
 
-    /// A pool, with its endpoints.
-    async fn pool(&self, name: &str) -> Option<view::Pool>;
+    /// A pool, with its endpoints. Blocks.
+    fn pool(&self, name: &str) -> Option<view::Pool>;
 
     /// The requests that failed or were rescued lately, the newest first: an array of JSON objects as the
     /// access log has them.
@@ -56,17 +68,30 @@ pub trait Operator: Send + Sync + 'static {
     /// What happened lately.
     async fn history(&self) -> view::History;
 
-    /// Overrides what is configured of an endpoint, or clears what was overridden.
+    /// Overrides what is configured of an endpoint, or clears what was overridden; `force`: though its pool
+    /// would have nobody left who is enabled.
     ///
     /// # Errors
     ///
-    /// What is wrong, in a sentence: there is no such pool or endpoint.
+    /// Why nothing has changed.
     async fn override_endpoint(
         &self,
         pool: &str,
         endpoint: SocketAddr,
         change: Change,
-    ) -> Result<(), String>;
+        force: bool,
+    ) -> Result<(), NotOverridden>;
+}
+
+/// Why an endpoint is as it was; each with what is wrong, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotOverridden {
+    /// There is no such pool or endpoint.
+    Unknown(String),
+    /// Its pool would have nobody left who is enabled. `force` would do it all the same.
+    Empty(String),
+    /// Something else, which is a bug.
+    Failed(String),
 }
 
 /// A configuration that has been put in force.
@@ -91,9 +116,23 @@ pub struct Refused {
     pub changes: Option<Value>,
 }
 
-/// What is in force.
+/// What runs, and what is in force.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
+    /// The version of the program.
+    pub version: &'static str,
+    /// When it was started, as RFC 3339 has it.
+    pub started: String,
+    /// Whether it is fit to be sent traffic.
+    pub ready: bool,
+    /// Why not, a sentence each.
+    pub reasons: Vec<String>,
+    /// Where clients connect.
+    pub listeners: Vec<SocketAddr>,
+    /// Connections of clients.
+    pub connections: usize,
+    /// Requests in flight.
+    pub requests_in_flight: usize,
     /// The number of the configuration, from 1.
     pub generation: u64,
     /// The last reload; `null`: none yet.
@@ -105,8 +144,8 @@ pub struct Status {
 /// How the last reload went.
 #[derive(Clone, Debug, Serialize)]
 pub struct LastReload {
-    /// Seconds since 1970.
-    pub time: u64,
+    /// When, as RFC 3339 has it.
+    pub time: String,
     /// Who asked for it.
     pub asked_by: &'static str,
     /// Whether it was put in force.
@@ -151,130 +190,68 @@ pub enum Admission {
     Disabled,
 }
 
-/// A change as it is asked for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Asked {
-    state: Option<Admission>,
-    weight: Option<i64>,
-}
-
-impl Asked {
-    fn change(&self) -> Result<Change, Problem> {
-        let weight = self.weight.map(|weight| {
-            let weight = u16::try_from(weight).ok().filter(|it| (1..=1000).contains(it));
-            weight.ok_or_else(|| {
-                problem(StatusCode::BAD_REQUEST, "a weight is a number from 1 to 1000")
-            })
-        });
-        Ok(Change { state: self.state, weight: weight.transpose()? })
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ReloadOptions {
-    force: bool,
-}
-
 type Whom = State<Arc<dyn Operator>>;
 
+/// Every path of the API with what it answers.
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<dyn Operator>>)> {
+    let change = put(endpoints::set_override).delete(endpoints::clear_override);
+    vec![
+        ("/openapi.json", get(document)),
+        ("/status", get(gateway::status)),
+        ("/config", get(gateway::configuration)),
+        ("/reload", post(gateway::reload)),
+        ("/pools", get(endpoints::pools)),
+        ("/pools/{pool}", get(endpoints::pool)),
+        ("/pools/{pool}/endpoints/{endpoint}/override", change),
+        ("/failures", get(requests::failures)),
+        ("/requests/{id}", get(requests::request)),
+        ("/history", get(requests::history)),
+    ]
+}
+
 pub(crate) fn api(operator: Arc<dyn Operator>) -> Router {
-    let endpoint = put(set_override).delete(clear_override);
-    Router::new()
-        .route("/config", get(configuration))
-        .route("/status", get(status))
-        .route("/reload", post(reload))
-        .route("/pools/{pool}/endpoints/{endpoint}/override", endpoint)
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(operators_only))
+        .layer(from_fn_with_state(operator.clone(), operators_only))
         .with_state(operator)
 }
 
-async fn configuration(State(operator): Whom) -> Response {
-    let text = operator.configuration().await;
-    ([(header::CONTENT_TYPE, "application/yaml")], text).into_response()
-}
-
-async fn status(State(operator): Whom) -> Json<Status> {
-    Json(operator.status().await)
-}
-
-async fn reload(
-    State(operator): Whom,
-    options: Result<Query<ReloadOptions>, QueryRejection>,
-) -> Result<Json<Reloaded>, Problem> {
-    let Query(options) = options
-        .map_err(|_| problem(StatusCode::BAD_REQUEST, "there is one option: `force=true`"))?;
-    match operator.reload(options.force).await {
-        Ok(reloaded) => Ok(Json(reloaded)),
-        Err(refused) => {
-            let mut problem = problem(StatusCode::UNPROCESSABLE_ENTITY, refused.why)
-                .with("may_be_forced", refused.may_be_forced);
-            if let Some(diagnostics) = refused.diagnostics {
-                problem = problem.with("diagnostics", diagnostics);
-            }
-            if let Some(changes) = refused.changes {
-                problem = problem.with("changes", changes);
-            }
-            Err(problem)
-        }
-    }
-}
-
-async fn set_override(
-    State(operator): Whom,
-    Path(names): Path<(String, String)>,
-    body: Bytes,
-) -> Result<StatusCode, Problem> {
-    let right = r#"send for example {"state": "drain"} or {"weight": 5}"#;
-    if body.is_empty() {
-        return Err(problem(StatusCode::BAD_REQUEST, format!("there is no body; {right}")));
-    }
-    let asked: Asked = serde_json::from_slice(&body)
-        .map_err(|error| problem(StatusCode::BAD_REQUEST, format!("{error}; {right}")))?;
-    let change = asked.change()?;
-    if change == Change::default() {
-        let why = "nothing to override; DELETE clears what was overridden";
-        return Err(problem(StatusCode::BAD_REQUEST, why));
-    }
-    change_endpoint(&*operator, &names, change).await
-}
-
-async fn clear_override(
-    State(operator): Whom,
-    Path(names): Path<(String, String)>,
-) -> Result<StatusCode, Problem> {
-    change_endpoint(&*operator, &names, Change::default()).await
-}
-
-async fn change_endpoint(
-    operator: &dyn Operator,
-    (pool, endpoint): &(String, String),
-    change: Change,
-) -> Result<StatusCode, Problem> {
-    let address = endpoint.parse().map_err(|_| {
-        let why = format!("`{endpoint}` is no address; an endpoint is named like 10.0.1.11:8080");
-        problem(StatusCode::NOT_FOUND, why)
-    })?;
-    match operator.override_endpoint(pool, address, change).await {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
-        Err(why) => Err(problem(StatusCode::NOT_FOUND, why)),
-    }
+async fn document() -> Response {
+    json_text(DOCUMENT)
 }
 
 async fn nothing_here() -> Problem {
-    problem(
-        StatusCode::NOT_FOUND,
-        "there are /status, /config, /reload and /pools/POOL/endpoints/ADDRESS/override",
-    )
+    problem(StatusCode::NOT_FOUND, "there is no such path; /api/v1/openapi.json has all of them")
 }
 
 async fn not_so() -> Problem {
     problem(
         StatusCode::METHOD_NOT_ALLOWED,
-        "GET reads /status and /config, POST is for /reload, PUT and DELETE for an override",
+        "Allow has the methods of this path; /api/v1/openapi.json says what they do",
     )
+}
+
+/// What is JSON already.
+fn json_text(text: impl Into<axum::body::Body>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text.into()).into_response()
+}
+
+/// Looks something up and writes it, on a thread that may be blocked.
+async fn looked_up<T: Serialize>(
+    look: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Response {
+    let answer = spawn_blocking(|| look().map(Json).into_response()).await;
+    answer.unwrap_or_else(|_| bug().into_response())
+}
+
+fn bug() -> Problem {
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "a bug: the answer was not finished")
+}
+
+fn wrong(why: impl Into<String>) -> Problem {
+    problem(StatusCode::BAD_REQUEST, why)
 }

@@ -12,18 +12,23 @@ mod api;
 mod client;
 mod fetch;
 mod guard;
+mod history;
+mod pieces;
 mod probe;
 mod problem;
 mod routes;
 mod serve;
 pub mod view;
 
-pub use api::{Admission, Change, LastReload, Operator, Overridden, Refused, Reloaded, Status};
+pub use api::{
+    Admission, Change, LastReload, NotOverridden, Operator, Overridden, Refused, Reloaded, Status,
+};
 pub use client::{Address, Request};
 pub use fetch::{Answer, Detail, fetch};
+pub use history::Recorder;
 pub use probe::probe;
 pub use routes::{AdminState, Readiness};
-pub use serve::serve;
+pub use serve::{Listener, serve};
 
 #[cfg(test)]
 mod tests;

@@ -4,14 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use switchback_telemetry::Metrics;
 
 use crate::api::{Operator, api};
+use crate::guard::{Peer, no_foreign_pages};
 
 /// Whether the gateway is fit to be sent traffic.
 pub trait Readiness: Send + Sync + 'static {
@@ -46,17 +47,27 @@ pub(crate) fn router(state: AdminState) -> Router {
         .nest("/api/v1", api)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(map_response(never_cached))
+        .layer(from_fn(no_foreign_pages))
+        .layer(map_response(for_nobody_else))
 }
 
 async fn live() -> &'static str {
     "ok"
 }
 
-async fn ready(State(state): State<AdminState>) -> Response {
-    let reasons = state.readiness.reasons_not_ready();
+/// Whether it is ready is told by whatever name it is asked: a health check that has a name of its own must
+/// not take the gateway out. Why it is not is for operators.
+async fn ready(
+    State(state): State<AdminState>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    let mut reasons = state.readiness.reasons_not_ready();
     if reasons.is_empty() {
         return "ready".into_response();
+    }
+    if peer.may_be_rebound(&headers) {
+        reasons = vec!["ask by localhost or an IP address to be told why".to_owned()];
     }
     let mut text = String::from("not ready\n");
     for reason in reasons {
@@ -69,7 +80,15 @@ async fn ready(State(state): State<AdminState>) -> Response {
 
 /// On a thread of its own: of a hundred thousand endpoints it takes a second, and whoever asks `/livez`
 /// meanwhile would take the process for dead.
-async fn metrics(State(state): State<AdminState>) -> Response {
+async fn metrics(
+    State(state): State<AdminState>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    if peer.may_be_rebound(&headers) {
+        let why = "from this machine, ask by localhost, an IP address or a name without a dot\n";
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
     match tokio::task::spawn_blocking(move || state.metrics.render()).await {
         Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -85,10 +104,24 @@ async fn method_not_allowed() -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, "method not allowed; use GET or HEAD\n").into_response()
 }
 
-/// An answer about this moment is wrong in the next.
-async fn never_cached(mut response: Response) -> Response {
+/// What a page of another origin could try besides asking: an answer is not kept, not framed, not taken for
+/// a script or a picture, and has nothing to load. The page that has is told so by its own policy.
+const ALONE: [(HeaderName, &str); 5] = [
+    // An answer about this moment is wrong in the next.
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+async fn for_nobody_else(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in ALONE {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ));
     response
 }

@@ -4,10 +4,11 @@
 //! half a header stays for ever. Here a connection carries one request and lives for 30 s at most,
 //! header and body, reading and writing. A scrape each 15 s does not miss keep-alive, and nobody can
 //! hold a place by doing nothing.
+//!
+//! TCP and Unix sockets are served alike; what differs is who comes, and that is for the guard.
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -39,17 +41,44 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Between two times that such a failure is logged.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// Where operators connect.
+#[derive(Debug)]
+pub enum Listener {
+    /// Over TCP.
+    Tcp(TcpListener),
+    /// Over a Unix socket: whoever may open it may use the API, so its mode is for whoever makes it.
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self::Unix(listener)
+    }
+}
+
+/// Somebody who has connected.
+enum Came {
+    Tcp(TcpStream, Peer),
+    Unix(UnixStream),
+}
+
 /// Answers on `listener` until `shutdown` completes, then gives open connections one second.
 ///
 /// # Errors
 /// None yet: an accept that fails is logged and tried again, since the asker matters most when things
 /// are scarce.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     state: AdminState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = router(state);
+    let (listener, router) = (listener.into(), router(state));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut complaint = None;
@@ -60,14 +89,16 @@ pub async fn serve(
             // The semaphore is never closed.
             Ok(place) = Arc::clone(&places).acquire_owned() => place,
         };
-        let (stream, peer) = tokio::select! {
+        let came = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &mut complaint) => accepted,
+            came = accept(&listener, &mut complaint) => came,
         };
-        let peer = Peer { from: peer, to: stream.local_addr().ok() };
-        let connection = converse(stream, router.clone().layer(Extension(peer)));
+        let router = router.clone();
         connections.spawn(async move {
-            connection.await;
+            match came {
+                Came::Tcp(stream, peer) => converse(stream, router.layer(Extension(peer))).await,
+                Came::Unix(stream) => converse(stream, router.layer(Extension(Peer::Unix))).await,
+            }
             drop(place);
         });
         while connections.try_join_next().is_some() {}
@@ -80,13 +111,17 @@ pub async fn serve(
 }
 
 /// The next connection. That there is none to be had is said once, and after [`SILENCE`] again.
-async fn accept(
-    listener: &TcpListener,
-    complaint: &mut Option<Instant>,
-) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &Listener, complaint: &mut Option<Instant>) -> Came {
     loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
+        let came = match listener {
+            Listener::Tcp(listener) => listener.accept().await.map(|(stream, from)| {
+                let to = stream.local_addr().ok();
+                Came::Tcp(stream, Peer::Tcp { from, to })
+            }),
+            Listener::Unix(listener) => listener.accept().await.map(|(it, _)| Came::Unix(it)),
+        };
+        match came {
+            Ok(came) => return came,
             Err(error) => {
                 if complaint.is_none_or(|last| last.elapsed() >= SILENCE) {
                     *complaint = Some(Instant::now());
@@ -98,7 +133,7 @@ async fn accept(
     }
 }
 
-async fn converse(stream: TcpStream, router: Router) {
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

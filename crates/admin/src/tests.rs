@@ -1,5 +1,12 @@
 //! A raw client against the real server.
 
+mod api;
+mod fake;
+mod openapi;
+mod pages;
+mod slow;
+mod unix;
+
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+use fake::Fake;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -29,6 +37,17 @@ fn at(address: SocketAddr) -> Address {
     Address::Tcp(address)
 }
 
+/// What a listener tells about; without reasons against its readiness yet.
+fn state(operator: Option<Arc<Fake>>) -> (AdminState, Arc<Reasons>) {
+    let reasons = Arc::new(Reasons::default());
+    let vocabulary =
+        Vocabulary { outcomes: &[], statuses: &[], decisions: &[], reasons: &[], refusals: &[] };
+    let metrics = Arc::new(Metrics::new(vocabulary, "1.2.3", SystemTime::now()));
+    let readiness = Arc::<Reasons>::clone(&reasons);
+    let operator = operator.map(|it| it as Arc<dyn Operator>);
+    (AdminState { metrics, readiness, operator }, reasons)
+}
+
 struct Admin {
     address: SocketAddr,
     reasons: Arc<Reasons>,
@@ -38,19 +57,17 @@ struct Admin {
 
 impl Admin {
     async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    async fn of(operator: &Arc<Fake>) -> Self {
+        Self::with(Some(operator.clone())).await
+    }
+
+    async fn with(operator: Option<Arc<Fake>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let reasons = Arc::new(Reasons::default());
-        let vocabulary = Vocabulary {
-            outcomes: &[],
-            statuses: &[],
-            decisions: &[],
-            reasons: &[],
-            refusals: &[],
-        };
-        let metrics = Arc::new(Metrics::new(vocabulary, "1.2.3", SystemTime::now()));
-        let readiness = Arc::<Reasons>::clone(&reasons);
-        let state = AdminState { metrics, readiness, operator: None };
+        let (state, reasons) = state(operator);
         let (shutdown, ended) = oneshot::channel();
         let server = tokio::spawn(serve(listener, state, async {
             // A test that is over shuts down, too.

@@ -12,7 +12,6 @@ mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use parking_lot::Mutex;
 use switchback_admin::{LastReload, Refused, Reloaded};
@@ -20,6 +19,7 @@ use switchback_config::diff::{self, Changes};
 use switchback_config::{Diagnostics, Loaded, ProcessEnvironment, Sources};
 use switchback_core::plan::Plan;
 use switchback_runtime::Gateway;
+use switchback_telemetry::access::rfc3339;
 
 use crate::app::Origin;
 pub(crate) use operator::ByApi;
@@ -122,9 +122,8 @@ impl Reloader {
             }
         };
         self.gateway.metrics.reloaded(result.is_ok());
-        let time = self.gateway.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
         *self.last.lock() = Some(LastReload {
-            time: time.as_secs(),
+            time: rfc3339(self.gateway.clock.wall()),
             asked_by: asked_by.name(),
             applied: result.is_ok(),
             refused: result.as_ref().err().cloned(),

@@ -18,11 +18,15 @@ use switchback_core::plan::{AdminAddress, Plan};
 use tokio::sync::watch;
 
 use super::StartError;
+use super::socket::Socket;
+use super::unix::{self, SocketFile};
 
 /// The listening sockets, and who may accept from them.
 #[derive(Debug)]
 pub(crate) struct Doors {
-    sockets: Mutex<Vec<TcpListener>>,
+    sockets: Mutex<Vec<Socket>>,
+    /// Of the operators' Unix socket.
+    file: Option<SocketFile>,
     opened: watch::Sender<bool>,
     /// To clients; what Pingora takes for the shutdown.
     closed: watch::Sender<bool>,
@@ -35,30 +39,44 @@ pub(crate) struct Doors {
 /// # Errors
 ///
 /// If one cannot be bound; then none is.
-pub(super) fn bind(
-    plan: &Plan,
-    mut inherited: Vec<TcpListener>,
-) -> Result<Vec<TcpListener>, StartError> {
-    let clients = plan.listeners.iter().map(|listener| ("listener", listener.address));
-    let addresses = clients.chain(tcp(&plan.admin.at).map(|address| ("admin listener", address)));
-    let socket = |(what, address): (&'static str, SocketAddr)| {
-        let found = inherited.iter().position(|it| it.local_addr().is_ok_and(|it| it == address));
-        let socket = match found {
+pub(super) fn bind(plan: &Plan, mut inherited: Vec<Socket>) -> Result<Vec<Socket>, StartError> {
+    let tcp = |(what, address): (&'static str, SocketAddr), inherited: &mut Vec<Socket>| {
+        let socket = match inherited.iter().position(|it| it.is_tcp_at(address)) {
             Some(at) => Ok(inherited.swap_remove(at)),
-            None => TcpListener::bind(address),
+            None => TcpListener::bind(address).map(Socket::Tcp),
         };
-        // As Tokio wants it. Every duplicate has it with it.
-        let ready = socket.and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+        let ready = socket.and_then(Socket::without_blocking);
         ready.map_err(|source| StartError::Bind { what, address, source })
     };
-    addresses.map(socket).collect()
+    let clients = plan.listeners.iter().map(|listener| ("listener", listener.address));
+    let mut sockets =
+        clients.map(|it| tcp(it, &mut inherited)).collect::<Result<Vec<_>, StartError>>()?;
+    // The last, because a file stays where another socket cannot be bound.
+    sockets.push(match &plan.admin.at {
+        AdminAddress::Tcp(address) => tcp(("admin listener", *address), &mut inherited)?,
+        AdminAddress::Unix(path) => {
+            let found = inherited.iter().position(|it| it.is_unix_at(path));
+            let socket = match found {
+                Some(at) => Ok(inherited.swap_remove(at)),
+                None => unix::bound(path).map(Socket::Unix),
+            };
+            let ready = socket.and_then(|socket| Ok(socket.without_blocking()?));
+            ready.map_err(|source| StartError::Socket { path: path.clone(), source })?
+        }
+    });
+    Ok(sockets)
 }
 
 impl Doors {
-    /// Doors that are not open yet.
-    pub(super) fn new(sockets: Vec<TcpListener>) -> Self {
+    /// Doors that are not open yet, of the sockets that were [bound](bind) for this address of operators.
+    pub(super) fn new(sockets: Vec<Socket>, admin: &AdminAddress) -> Self {
+        let file = match admin {
+            AdminAddress::Tcp(_) => None,
+            AdminAddress::Unix(path) => SocketFile::at(path).ok(),
+        };
         Self {
             sockets: Mutex::new(sockets),
+            file,
             opened: watch::Sender::new(false),
             closed: watch::Sender::new(false),
             all_closed: watch::Sender::new(false),
@@ -92,6 +110,13 @@ impl Doors {
         self.all_closed.send_replace(true);
     }
 
+    /// The process ends: takes the file of the Unix socket away, unless a successor has it.
+    pub(super) fn leave(&self) {
+        if let Some(file) = self.file.as_ref().filter(|_| !*self.all_closed.borrow()) {
+            file.remove();
+        }
+    }
+
     /// Waits for [`Self::close_all`].
     pub(super) async fn all_closed(&self) {
         reached(&self.all_closed).await;
@@ -102,24 +127,29 @@ impl Doors {
     /// # Errors
     ///
     /// If there are not enough descriptors for them.
-    pub(crate) fn sockets(&self) -> io::Result<Vec<TcpListener>> {
-        self.sockets.lock().iter().map(TcpListener::try_clone).collect()
+    pub(crate) fn sockets(&self) -> io::Result<Vec<Socket>> {
+        self.sockets.lock().iter().map(Socket::duplicate).collect()
     }
 
     /// A duplicate of the socket with this address; an address without one is not found.
-    pub(super) fn socket(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let sockets = self.sockets.lock();
-        let mut sockets = sockets.iter();
-        let found = sockets.find(|it| it.local_addr().is_ok_and(|it| it == address));
-        found.ok_or(io::ErrorKind::NotFound)?.try_clone()
+    fn socket(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        match self.find(|it| it.is_tcp_at(address))? {
+            Socket::Tcp(socket) => Ok(socket),
+            Socket::Unix(_) => Err(io::ErrorKind::NotFound.into()),
+        }
     }
-}
 
-/// The address of a listener that is no Unix socket.
-fn tcp(at: &AdminAddress) -> Option<SocketAddr> {
-    match at {
-        AdminAddress::Tcp(address) => Some(*address),
-        AdminAddress::Unix(_) => None,
+    /// A duplicate of the operators' socket.
+    pub(super) fn admin(&self, at: &AdminAddress) -> io::Result<Socket> {
+        match at {
+            AdminAddress::Tcp(address) => self.find(|it| it.is_tcp_at(*address)),
+            AdminAddress::Unix(path) => self.find(|it| it.is_unix_at(path)),
+        }
+    }
+
+    fn find(&self, wanted: impl Fn(&Socket) -> bool) -> io::Result<Socket> {
+        let sockets = self.sockets.lock();
+        sockets.iter().find(|it| wanted(it)).ok_or(io::ErrorKind::NotFound)?.duplicate()
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use switchback_core::plan::LogSink;
 use thiserror::Error;
+
+use super::unix::SocketError;
 
 /// Why the gateway could not start.
 #[derive(Debug, Error)]
@@ -13,6 +16,9 @@ pub(crate) enum StartError {
     /// An address cannot be bound.
     #[error("{what} {address}: {source}{}", hint(.source, *.address))]
     Bind { what: &'static str, address: SocketAddr, source: io::Error },
+    /// The Unix socket of the operators cannot be made.
+    #[error("admin listener {}: {source}", .path.display())]
+    Socket { path: PathBuf, source: SocketError },
     /// The access log cannot be opened.
     #[error("access log {}: {source}", destination(.to))]
     AccessLog { to: LogSink, source: io::Error },

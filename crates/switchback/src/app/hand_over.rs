@@ -27,9 +27,10 @@ mod place;
 mod take;
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+
+use super::socket::Socket;
 
 pub(crate) use offer::{OfferError, offer};
 pub(crate) use place::Place;
@@ -51,7 +52,7 @@ const READY: u8 = b'r';
 #[derive(Debug, Default)]
 pub(crate) struct Inherited {
     /// Sockets that listen already.
-    pub(crate) sockets: Vec<TcpListener>,
+    pub(crate) sockets: Vec<Socket>,
     /// Who has handed them over; `None`: nobody has.
     pub(crate) predecessor: Option<Predecessor>,
 }

@@ -8,6 +8,8 @@ pub(crate) mod hand_over;
 mod health;
 mod opening;
 mod room;
+mod socket;
+mod unix;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server, ShutdownSignalWatch};
 use pingora::services::background::background_service;
-use switchback_admin::Operator;
+use switchback_admin::Recorder;
 use switchback_config::Sources;
 use switchback_core::plan::{LogSink, Plan, TracingPlan};
 use switchback_discovery::Fixed;
@@ -80,7 +82,8 @@ impl App {
     ) -> Result<Self, StartError> {
         let room = Room::make();
         let Inherited { sockets, predecessor } = inherited;
-        let doors = Arc::new(Doors::new(doors::bind(&plan, sockets)?));
+        let sockets = doors::bind(&plan, sockets)?;
+        let doors = Arc::new(Doors::new(sockets, &plan.admin.at));
         discover(&mut plan)?;
         let threads = room::threads(plan.threads);
         let listeners = plan.listeners.clone();
@@ -100,15 +103,16 @@ impl App {
         let proxy = switchback_proxy::service(&gateway, &listeners, &conf);
         server.add_service(Behind::new(proxy, doors.clone(), addresses.clone())?);
         server.add_service(background_service("health", health::Probes::new(gateway.clone())));
-        let (mut operator, mut hang_ups) = (None, None);
+        let (mut reloader, mut hang_ups) = (None, None);
         if let Some(origin) = origin {
-            let reloader = Arc::new(Reloader::new(gateway.clone(), origin));
-            let (reloads, told) = Reloads::new(reloader.clone());
+            let reads = Arc::new(Reloader::new(gateway.clone(), origin));
+            let (reloads, told) = Reloads::new(reads.clone());
             server.add_service(background_service("reload", reloads));
-            operator = Some(Arc::new(ByApi(reloader)) as Arc<dyn Operator>);
-            hang_ups = Some(told);
+            (reloader, hang_ups) = (Some(reads), Some(told));
         }
-        let admin = admin::Admin::new(gateway.clone(), doors.clone(), &admin, operator)?;
+        let recorder = Arc::new(Recorder::default());
+        let operator = Arc::new(ByApi::new(gateway.clone(), reloader, recorder.clone()));
+        let admin = admin::Admin::new(gateway.clone(), doors.clone(), &admin, operator, recorder)?;
         server.add_service(background_service("admin", admin));
         match predecessor {
             None => doors.open(),
@@ -145,6 +149,7 @@ impl App {
     /// exported.
     pub(crate) fn run(self, shutdown_signal: Box<dyn ShutdownSignalWatch>) {
         self.server.run(RunArgs { shutdown_signal });
+        self.doors.leave();
         let end = Instant::now() + CUT_OFF;
         while self.gateway.drain.in_flight() > 0 && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
@@ -208,3 +213,6 @@ fn conf(threads: usize) -> ServerConf {
         ..ServerConf::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

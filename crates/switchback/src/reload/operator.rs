@@ -2,30 +2,62 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use switchback_admin::{Admission, Change, Operator, Overridden, Refused, Reloaded, Status, view};
+use parking_lot::Mutex;
+use switchback_admin::{
+    Admission, Change, NotOverridden, Operator, Overridden, Recorder, Refused, Reloaded, Status,
+    view,
+};
 use switchback_core::Outcome;
 use switchback_core::outcome::Fault;
-use switchback_core::plan::{Admin, Protocol, Weight};
-use switchback_runtime::{EndpointReport, Override, PoolHandle, Unknown};
+use switchback_core::plan::{Admin, Protocol, Secret, Weight};
+use switchback_runtime::{EndpointReport, Gateway, NotReady, Override, PoolHandle, Unknown};
 use switchback_telemetry::access::rfc3339;
 use switchback_telemetry::{Filter, PoolState};
+use tokio::task::spawn_blocking;
 
 use super::{AskedBy, Reloader};
 
-/// The reloader as the admin API asks it.
-pub(crate) struct ByApi(pub(crate) Arc<Reloader>);
+/// The gateway as the admin API asks it.
+pub(crate) struct ByApi {
+    gateway: Arc<Gateway>,
+    /// `None`: there are no files that it could read.
+    reloader: Option<Arc<Reloader>>,
+    recorder: Arc<Recorder>,
+    started: SystemTime,
+    /// Held by who overrides, so that of two who each take out one of the last two endpoints, one is
+    /// refused.
+    overriding: Arc<Mutex<()>>,
+}
+
+impl ByApi {
+    /// A gateway that has just been started; what happens is recorded there.
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        reloader: Option<Arc<Reloader>>,
+        recorder: Arc<Recorder>,
+    ) -> Self {
+        let started = gateway.clock.wall();
+        Self { gateway, reloader, recorder, started, overriding: Arc::default() }
+    }
+}
 
 #[async_trait]
 impl Operator for ByApi {
-    async fn configuration(&self) -> String {
-        self.0.running.lock().to_string()
+    fn token(&self) -> Option<Arc<str>> {
+        let generation = self.gateway.current();
+        generation.plan.admin.token.as_ref().map(Secret::reveal).map(Arc::from)
+    }
+
+    async fn configuration(&self) -> Option<String> {
+        Some(self.reloader.as_ref()?.running.lock().to_string())
     }
 
     async fn status(&self) -> Status {
-        let generation = self.0.gateway.current();
+        let gateway = &self.gateway;
+        let generation = gateway.current();
         let overrides = generation.pools.iter().flat_map(|pool| {
             let name = pool.plan.name.clone();
             pool.overrides().into_iter().map(move |(endpoint, it)| Overridden {
@@ -34,38 +66,57 @@ impl Operator for ByApi {
                 change: shown(it),
             })
         });
+        let missing = gateway.readiness().err().unwrap_or_default();
         Status {
+            version: env!("CARGO_PKG_VERSION"),
+            started: rfc3339(self.started),
+            ready: missing.is_empty(),
+            reasons: missing.iter().map(NotReady::to_string).collect(),
+            listeners: generation.plan.listeners.iter().map(|it| it.address).collect(),
+            connections: gateway.drain.connections(),
+            requests_in_flight: gateway.drain.in_flight(),
             generation: generation.number,
-            last_reload: self.0.last.lock().clone(),
+            last_reload: self.reloader.as_ref().and_then(|it| it.last.lock().clone()),
             overrides: overrides.collect(),
         }
     }
 
-    async fn pools(&self, endpoints: bool) -> Vec<view::Pool> {
-        let generation = self.0.gateway.current();
-        let show = move || generation.pools.iter().map(|it| pool(it, endpoints)).collect();
-        tokio::task::spawn_blocking(show).await.unwrap_or_default()
+    fn pools(&self, endpoints: bool, each: &mut dyn FnMut(view::Pool) -> bool) {
+        let generation = self.gateway.current();
+        // The result is whether all were told, which the one who was told knows.
+        let _ = generation.pools.iter().all(|it| each(pool(it, endpoints)));
     }
 
-    async fn pool(&self, name: &str) -> Option<view::Pool> {
-        let generation = self.0.gateway.current();
+    fn pool(&self, name: &str) -> Option<view::Pool> {
+        let generation = self.gateway.current();
         generation.pools.iter().find(|pool| &*pool.plan.name == name).map(|it| pool(it, true))
     }
 
     async fn failures(&self, filter: &Filter) -> Vec<u8> {
-        self.0.gateway.failures.json(filter)
+        let (gateway, filter) = (self.gateway.clone(), filter.clone());
+        let written = spawn_blocking(move || gateway.failures.json(&filter)).await;
+        written.unwrap_or_else(|_| b"[]".to_vec())
     }
 
     async fn request(&self, id: &str) -> Option<Vec<u8>> {
-        self.0.gateway.failures.find(id)
+        self.gateway.failures.find(id)
     }
 
     async fn history(&self) -> view::History {
-        view::History { step_s: 2, steps: Vec::new() }
+        self.recorder.history()
     }
 
     async fn reload(&self, force: bool) -> Result<Reloaded, Refused> {
-        self.0.reload(AskedBy::Api, force).await
+        let Some(reloader) = &self.reloader else {
+            let why = "this gateway was not configured by files, so there is nothing to read anew";
+            return Err(Refused {
+                why: why.to_owned(),
+                may_be_forced: false,
+                diagnostics: None,
+                changes: None,
+            });
+        };
+        reloader.reload(AskedBy::Api, force).await
     }
 
     async fn override_endpoint(
@@ -73,7 +124,8 @@ impl Operator for ByApi {
         pool: &str,
         endpoint: SocketAddr,
         change: Change,
-    ) -> Result<(), String> {
+        force: bool,
+    ) -> Result<(), NotOverridden> {
         let overridden = Override {
             admin: change.state.map(|state| match state {
                 Admission::Enabled => Admin::Enabled,
@@ -82,20 +134,48 @@ impl Operator for ByApi {
             }),
             weight: change.weight.and_then(Weight::new),
         };
-        let (gateway, name) = (self.0.gateway.clone(), pool.to_owned());
+        let (gateway, overriding) = (self.gateway.clone(), self.overriding.clone());
+        let name = pool.to_owned();
         // It waits for a reload that is under way.
-        let change_it = move || gateway.override_endpoint(&name, endpoint, overridden);
-        match tokio::task::spawn_blocking(change_it).await {
-            Ok(Ok(())) => {}
-            Ok(Err(Unknown::Pool)) => return Err(format!("there is no pool {pool}")),
-            Ok(Err(Unknown::Endpoint)) => {
-                return Err(format!("pool {pool} has no endpoint {endpoint}"));
+        let change_it = move || {
+            let _one = overriding.lock();
+            if !force && would_be_empty(&gateway, &name, endpoint, overridden) {
+                return Err(NotOverridden::Empty(format!(
+                    "pool {name} would have no endpoint left that is enabled; `force=true` does it all \
+                     the same"
+                )));
             }
-            Err(error) => return Err(format!("a bug: {error}")),
-        }
+            gateway.override_endpoint(&name, endpoint, overridden).map_err(|unknown| {
+                NotOverridden::Unknown(match unknown {
+                    Unknown::Pool => format!("there is no pool {name}"),
+                    Unknown::Endpoint => format!("pool {name} has no endpoint {endpoint}"),
+                })
+            })
+        };
+        let changed = spawn_blocking(change_it).await;
+        changed.unwrap_or_else(|error| Err(NotOverridden::Failed(format!("a bug: {error}"))))?;
         log::info!("pool {pool}: endpoint {endpoint}: {}", words(change));
         Ok(())
     }
+}
+
+/// Whether an override takes the last endpoint that is enabled out of a pool.
+fn would_be_empty(gateway: &Gateway, pool: &str, endpoint: SocketAddr, change: Override) -> bool {
+    let generation = gateway.current();
+    let Some(pool) = generation.pools.iter().find(|it| &*it.plan.name == pool) else {
+        return false;
+    };
+    let mut overrides = pool.overrides();
+    let is_served = |overrides: &[(SocketAddr, Override)]| {
+        pool.plan.endpoints.iter().any(|it| {
+            // What was added last counts.
+            let found = overrides.iter().rev().find(|(address, _)| *address == it.address);
+            found.and_then(|(_, change)| change.admin).unwrap_or(it.admin) != Admin::Disabled
+        })
+    };
+    let was_served = is_served(&overrides);
+    overrides.push((endpoint, change));
+    was_served && !is_served(&overrides)
 }
 
 /// A pool, with its endpoints if these are wanted.

@@ -25,6 +25,7 @@ mod pool;
 mod route;
 mod table;
 mod tls;
+mod totals;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -40,6 +41,7 @@ pub use endpoint::EndpointMetrics;
 pub use pool::{PoolMetrics, Wait};
 pub use route::RouteMetrics;
 pub use tls::TlsFailure;
+pub use totals::Totals;
 
 use self::client_errors::ClientErrors;
 use self::counters::{Gauge, Row};

@@ -1,7 +1,6 @@
 //! The old process: offers its sockets, and learns whether another one serves.
 
 use std::io::{self, IoSlice};
-use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 
 use super::place::{Meeting, Place, PlaceError};
 use super::{END, GREETING, PATIENCE, READY, SOCKET, is_trusted};
+use crate::app::socket::Socket;
 
 /// Why nobody has taken the sockets.
 #[derive(Debug, Error)]
@@ -36,7 +36,7 @@ pub(crate) enum OfferError {
 /// # Errors
 ///
 /// If nobody does. Then nothing has changed.
-pub(crate) async fn offer(place: &Place, sockets: &[TcpListener]) -> Result<(), OfferError> {
+pub(crate) async fn offer(place: &Place, sockets: &[Socket]) -> Result<(), OfferError> {
     let meeting = place.meet().await?;
     log::info!("offering the listeners at {} for {PATIENCE:?}", place.path().display());
     let came = timeout(PATIENCE, somebody(&meeting)).await;
@@ -76,7 +76,7 @@ async fn somebody(meeting: &Meeting) -> UnixStream {
     }
 }
 
-async fn send(stream: &UnixStream, sockets: &[TcpListener]) -> io::Result<()> {
+async fn send(stream: &UnixStream, sockets: &[Socket]) -> io::Result<()> {
     part(stream, GREETING, &[]).await?;
     for socket in sockets {
         part(stream, SOCKET, &[socket.as_fd()]).await?;

@@ -2,7 +2,6 @@
 
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::place::{Place, PlaceError};
 use super::{END, GREETING, Inherited, PATIENCE, Predecessor, SOCKET};
+use crate::app::socket::Socket;
 use crate::app::{StartError, doors};
 
 /// Why nothing was taken over.
@@ -91,7 +91,7 @@ pub(crate) async fn take(place: &Place, plan: &Plan) -> Result<Inherited, TakeEr
     }
 }
 
-async fn receive(stream: &UnixStream) -> io::Result<Vec<TcpListener>> {
+async fn receive(stream: &UnixStream) -> io::Result<Vec<Socket>> {
     let unexpected = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     if part(stream).await?.0 != GREETING {
         return Err(unexpected("the other process speaks another version"));
@@ -100,7 +100,7 @@ async fn receive(stream: &UnixStream) -> io::Result<Vec<TcpListener>> {
     loop {
         match part(stream).await? {
             (SOCKET, Some(socket)) if socket_acceptconn(&socket).unwrap_or(false) => {
-                sockets.push(TcpListener::from(socket));
+                sockets.push(Socket::of(socket)?);
             }
             (END, None) => return Ok(sockets),
             _ => return Err(unexpected("no listening socket")),
