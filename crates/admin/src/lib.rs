@@ -2,7 +2,7 @@
 //!
 //! A path for each who asks: `/livez` for whoever restarts the process (it answers, that is all),
 //! `/readyz` for whoever sends it traffic (with the reasons against), `/metrics` for Prometheus, `/api/v1`
-//! for whoever changes what runs. They are apart from the proxy's listeners, so that no route of a
+//! for whoever changes what runs, `/` for whoever looks on with a browser. They are apart from the proxy's listeners, so that no route of a
 //! configuration can shadow or expose them.
 //!
 //! A process that is alive but not ready must not be restarted, or a gateway whose endpoints are all
@@ -10,6 +10,7 @@
 
 mod api;
 mod client;
+mod dashboard;
 mod fetch;
 mod guard;
 mod history;

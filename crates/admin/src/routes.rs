@@ -12,6 +12,7 @@ use axum::routing::get;
 use switchback_telemetry::Metrics;
 
 use crate::api::{Operator, api};
+use crate::dashboard::dashboard;
 use crate::guard::{Peer, no_foreign_pages};
 
 /// Whether the gateway is fit to be sent traffic.
@@ -38,12 +39,15 @@ impl fmt::Debug for AdminState {
 }
 
 pub(crate) fn router(state: AdminState) -> Router {
+    // Without an operator there is nothing that a page could show.
+    let page = if state.operator.is_some() { dashboard() } else { Router::new() };
     let api = state.operator.clone().map_or_else(Router::new, api);
     Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(state)
+        .merge(page)
         .nest("/api/v1", api)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -96,7 +100,7 @@ async fn metrics(
 }
 
 async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "not found; there are /livez, /readyz, /metrics and /api/v1\n")
+    (StatusCode::NOT_FOUND, "not found; there are /, /livez, /readyz, /metrics and /api/v1\n")
         .into_response()
 }
 
