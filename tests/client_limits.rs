@@ -53,6 +53,11 @@ async fn refused(gateway: &Gateway, metric: &str, reason: &str) -> f64 {
     gateway.metric(metric, &[("reason", reason)]).await
 }
 
+/// How often a client was stopped by this limit.
+async fn hit(gateway: &Gateway, limit: &str) -> f64 {
+    gateway.metric("switchback_limits_hit_total", &[("limit", limit)]).await
+}
+
 /// The answer is a refusal, and the connection ends behind it: with FIN.
 async fn assert_refused(gateway: &Gateway, client: &mut Client, status: u16) -> Response {
     let answer = client.read_response(SOON).await.unwrap_or_else(|e| panic!("{status}: {e}"));

@@ -216,6 +216,9 @@ async fn rapid_reset_ends_its_connection() {
     }
     let ends = flood(trial.addr(), 10, bytes).await;
     assert!(are_told_to_calm_down(&ends), "{ends:?}");
+    let hit =
+        trial.gateway.metric("switchback_limits_hit_total", &[("limit", "http2_flood")]).await;
+    assert_eq!(hit, 10.0);
     trial.end(&ends[0], 24 * MIB).await;
     let reached = backend.recorded().iter().filter(|seen| seen.target == "/reset").count();
     assert!(reached <= 10 * 120, "{reached} requests reached the endpoint");

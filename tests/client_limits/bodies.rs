@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use switchback_testkit::{Backend, Behavior, Gateway, eventually};
 
-use super::{REQUESTS, SOON, assert_refused, assert_took, binary, limited, ms, refused};
+use super::{REQUESTS, SOON, assert_refused, assert_took, binary, hit, limited, ms, refused};
 
 #[tokio::test]
 async fn a_body_that_stalls_is_not_waited_for() {
@@ -30,6 +30,7 @@ async fn a_body_that_stalls_is_not_waited_for() {
         stalls("Transfer-Encoding: chunked", ""),
     );
     assert_eq!(refused(&gateway, REQUESTS, "body_timeout").await, 4.0);
+    assert_eq!(hit(&gateway, "body_timeout").await, 4.0);
     assert!(backend.recorded().iter().all(|request| !request.complete));
     let left = async || backend.open_connections() == 0;
     eventually(SOON, "the endpoint is left", left).await;

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{CONNECTIONS, SOON, assert_ended, binary, connect, limited, refused};
+use super::{CONNECTIONS, SOON, assert_ended, binary, connect, hit, limited, refused};
 
 /// The one that is read to see that nobody is connected is not of a client.
 async fn nobody_is_left(gateway: &Gateway) {
@@ -54,6 +54,7 @@ async fn the_last_request_of_a_connection_says_so() {
     }
     assert_ended(&mut client).await;
     assert_eq!(backend.requests(), 3);
+    assert_eq!(hit(&gateway, "requests_per_connection").await, 2.0);
 }
 
 #[tokio::test]

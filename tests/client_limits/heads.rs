@@ -5,7 +5,7 @@ use std::time::Instant;
 use switchback_testkit::{Backend, Client, Gateway};
 
 use super::{
-    REQUESTS, SOON, assert_ended, assert_refused, assert_took, binary, limited, ms, refused,
+    REQUESTS, SOON, assert_ended, assert_refused, assert_took, binary, hit, limited, ms, refused,
 };
 
 /// Sends so many bytes of a head, one at a time.
@@ -63,7 +63,7 @@ async fn the_first_head_has_its_time_from_the_beginning_of_the_connection() {
     assert_eq!(client.get("/").await.expect("an answer").status, 200);
 }
 
-/// Nobody has asked for anything: there is nothing to answer, to log or to count.
+/// Nobody has asked for anything: there is nothing to answer or to log. That a limit was hit is counted.
 #[tokio::test]
 async fn who_says_nothing_is_left_without_a_word() {
     let backend = Backend::start().await;
@@ -95,6 +95,7 @@ async fn who_says_nothing_is_left_without_a_word() {
     tokio::join!(new, kept, blank);
     assert_eq!(gateway.log().len(), 2, "{}", gateway.stdout());
     assert_eq!(gateway.metric(REQUESTS, &[]).await, 1.0);
+    assert_eq!(hit(&gateway, "header_timeout").await, 2.0);
     assert_eq!(gateway.metric("switchback_connections", &[]).await, 0.0);
 }
 

@@ -6,7 +6,7 @@ use switchback_testkit::{Answer, Backend, Behavior, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::{SOON, assert_took, connect, limited, ms};
+use super::{SOON, assert_took, connect, hit, limited, ms};
 
 const GET: &[u8] = b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -31,6 +31,7 @@ async fn who_takes_nothing_is_given_up_and_its_endpoint_is_left() {
     assert_eq!(line["attempts"][0]["outcome"], "client_gone", "{line}");
     let none = async || gateway.metric("switchback_connections", &[]).await == 0.0;
     eventually(SOON, "the client is left", none).await;
+    assert_eq!(hit(&gateway, "send_timeout").await, 1.0);
 }
 
 /// That something was taken is seen when a third of what the kernel holds for the client has gone, which

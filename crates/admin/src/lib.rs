@@ -8,6 +8,7 @@
 //! A process that is alive but not ready must not be restarted, or a gateway whose endpoints are all
 //! down would be killed for it; hence two paths and not one `/health`.
 
+mod accept;
 mod api;
 mod client;
 mod dashboard;

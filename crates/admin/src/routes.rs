@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use switchback_telemetry::Metrics;
 
+use crate::accept;
 use crate::api::{Operator, api};
 use crate::dashboard::dashboard;
 use crate::guard::{Peer, no_foreign_pages};
@@ -93,8 +94,12 @@ async fn metrics(
         let why = "from this machine, ask by localhost, an IP address or a name without a dot\n";
         return (StatusCode::FORBIDDEN, why).into_response();
     }
-    match tokio::task::spawn_blocking(move || state.metrics.render()).await {
-        Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
+    let format = accept::format(&headers);
+    match tokio::task::spawn_blocking(move || state.metrics.render(format)).await {
+        Ok(text) => {
+            let fields = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")];
+            (fields, text).into_response()
+        }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

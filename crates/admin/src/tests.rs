@@ -40,8 +40,14 @@ fn at(address: SocketAddr) -> Address {
 /// What a listener tells about; without reasons against its readiness yet.
 fn state(operator: Option<Arc<Fake>>) -> (AdminState, Arc<Reasons>) {
     let reasons = Arc::new(Reasons::default());
-    let vocabulary =
-        Vocabulary { outcomes: &[], statuses: &[], decisions: &[], reasons: &[], refusals: &[] };
+    let vocabulary = Vocabulary {
+        outcomes: &[],
+        statuses: &[],
+        decisions: &[],
+        reasons: &[],
+        refusals: &[],
+        causes: &[],
+    };
     let metrics = Arc::new(Metrics::new(vocabulary, "1.2.3", SystemTime::now()));
     let readiness = Arc::<Reasons>::clone(&reasons);
     let operator = operator.map(|it| it as Arc<dyn Operator>);
@@ -122,8 +128,19 @@ async fn metrics_come_with_their_media_type() {
     let admin = Admin::start().await;
     let (head, body) = admin.get("/metrics").await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
-    assert!(head.contains(&format!("content-type: {}", Metrics::CONTENT_TYPE)), "{head}");
+    assert!(
+        head.contains("\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n"),
+        "{head}"
+    );
     assert!(body.contains("\nswitchback_build_info{version=\"1.2.3\"} 1\n"), "{body}");
+    assert!(body.contains("# TYPE switchback_build_info gauge\n"), "{body}");
+
+    let accept = "Accept: application/openmetrics-text; version=1.0.0, */*; q=0.1";
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: admin\r\n{accept}\r\n\r\n");
+    let (head, body) = admin.ask(&request).await;
+    let kind = "\r\ncontent-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+    assert!(head.contains(kind), "{head}");
+    assert!(body.contains("# TYPE switchback_build info\n"), "{body}");
     assert!(body.ends_with("# EOF\n"));
 }
 
@@ -224,7 +241,9 @@ async fn an_answer_is_fetched_whole() {
     };
     let answer = ask("/metrics", 1 << 20).await.unwrap().unwrap();
     assert_eq!(answer.status, 200);
-    assert!(answer.body.ends_with(b"# EOF\n"));
+    let text = String::from_utf8(answer.body).unwrap();
+    let last = text.strip_suffix('\n').and_then(|text| text.lines().last());
+    assert!(last.is_some_and(|line| line.starts_with("process_start_time_seconds ")), "{text}");
     assert_eq!(ask("/api/v1/config", 1 << 20).await.unwrap().unwrap().status, 404);
     let refused = ask("/metrics", 10).await.unwrap().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::FileTooLarge);

@@ -102,6 +102,11 @@ impl Attempt {
         }
     }
 
+    /// Counts the connection that it goes over; one that is given up for another is none.
+    pub fn goes_over(&self, reused: bool) {
+        self.seat.metrics.connected(reused);
+    }
+
     /// Notes that the answer has come to its end.
     pub fn received(&mut self) {
         self.facts.received = Some(self.pool.clock().now());

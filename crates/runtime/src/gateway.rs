@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Weak};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use switchback_core::outcome::refusal;
+use switchback_core::outlier::Cause;
 use switchback_core::plan::Plan;
 use switchback_core::retry::Decision;
 use switchback_core::{Outcome, Status};
+use switchback_telemetry::metrics::Refresh;
 use switchback_telemetry::{AccessLog, Failures, Metrics, Traces, Vocabulary};
 use tokio::sync::watch;
 
@@ -58,6 +60,8 @@ static STATUSES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| Status::ALL.iter().map(|status| status.as_str()).collect());
 static DECISIONS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| Decision::ALL.iter().map(|decision| decision.as_str()).collect());
+static CAUSES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| Cause::ALL.iter().map(|cause| cause.as_str()).collect());
 static REASONS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let mut reasons: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.meaning().reason).collect();
     reasons.extend(refusal::ALL);
@@ -75,6 +79,7 @@ impl Gateway {
             decisions: &DECISIONS,
             reasons: &REASONS,
             refusals: switchback_wire::REFUSALS,
+            causes: &CAUSES,
         };
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(vocabulary, version, clock.wall()));
@@ -84,7 +89,8 @@ impl Gateway {
         metrics.set_config_generation(1);
         let idle = Idle::default();
         let generation = Generation::first(plan, &metrics, clock, &idle);
-        Arc::new(Self {
+        show_certificates(&generation.plan, &metrics);
+        let gateway = Arc::new(Self {
             clock,
             metrics,
             access_log,
@@ -97,7 +103,10 @@ impl Gateway {
             idle,
             changing: Mutex::new(()),
             generations: watch::Sender::new(1),
-        })
+        });
+        let source: Weak<Self> = Arc::downgrade(&gateway);
+        gateway.metrics.refreshed_by(source);
+        gateway
     }
 
     /// Puts another configuration in force and returns its number. Built beside the one that is in
@@ -108,6 +117,7 @@ impl Gateway {
         let _changing = self.changing.lock();
         let next = self.current().next(plan, &self.metrics, self.clock, &self.idle);
         let number = next.number;
+        show_certificates(&next.plan, &self.metrics);
         self.current.store(Arc::new(next));
         self.metrics.set_config_generation(number);
         self.generations.send_replace(number);
@@ -157,6 +167,26 @@ impl Gateway {
     pub fn set_room(&self, connections: usize) {
         self.room.store(connections, Ordering::Relaxed);
     }
+}
+
+impl Refresh for Gateway {
+    fn refresh(&self) {
+        for pool in &self.current().pools {
+            pool.show_latencies();
+        }
+    }
+}
+
+/// Shows when the certificates of the listeners end.
+fn show_certificates(plan: &Plan, metrics: &Metrics) {
+    let of_listeners = plan.listeners.iter().flat_map(|listener| {
+        let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
+        certificates.map(|certificate| {
+            let file = certificate.cert.display().to_string();
+            (listener.address.to_string(), file, certificate.not_after)
+        })
+    });
+    metrics.set_certificates(of_listeners);
 }
 
 #[cfg(test)]

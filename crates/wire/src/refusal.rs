@@ -23,6 +23,7 @@ impl Refusal {
 /// Every [`Refusal::code`] that there is: those of this crate, and those of whoever reads connections.
 pub const REFUSALS: &[&str] = &[
     "ambiguous_framing",
+    "body_rate",
     "body_timeout",
     "body_too_large",
     "chunk_extensions",

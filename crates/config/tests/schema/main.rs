@@ -23,11 +23,14 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// The YAML files of a folder and below it, each with what it is.
+/// The YAML files of a folder and below it, each with what it is; but for those that are other programs'.
 fn files(folder: &Path) -> Vec<(File, PathBuf)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.ends_with("conf/monitoring") {
+            continue;
+        }
         if path.is_dir() {
             found.extend(files(&path));
         } else if path.extension().is_some_and(|extension| extension == "yaml") {

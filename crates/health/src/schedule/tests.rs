@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use pingora_core::{Error, ErrorType};
 use switchback_core::plan::{EndpointPlan, PoolPlan};
 use switchback_runtime::Clock;
+use switchback_telemetry::metrics::Format;
 use switchback_telemetry::{Metrics, Vocabulary};
 use tokio::time::sleep;
 
@@ -126,6 +127,7 @@ impl Probed {
             decisions: &[],
             reasons: &[],
             refusals: &[],
+            causes: &[],
         };
         let metrics = Metrics::new(vocabulary, "1.2.3", SystemTime::UNIX_EPOCH);
         let pool = Arc::new(PoolHandle::new(
@@ -173,7 +175,7 @@ impl Probed {
     }
 
     fn lag(&self) -> f64 {
-        let rendered = self.metrics.render();
+        let rendered = self.metrics.render(Format::OpenMetrics);
         let series = "switchback_probe_lag_seconds{pool=\"web\"} ";
         let value = rendered.lines().find_map(|line| line.strip_prefix(series)).unwrap();
         value.parse().unwrap()
@@ -310,7 +312,7 @@ async fn a_probe_that_panics_has_failed_and_the_next_one_comes() {
     probed.until(0, Status::Healthy).await;
     probed.set(0, Does::Panic);
     probed.until(0, Status::Failing).await;
-    assert!(probed.metrics.render().contains(
+    assert!(probed.metrics.render(Format::OpenMetrics).contains(
         "switchback_probes_total{pool=\"web\",endpoint=\"127.0.0.1:1\",result=\"fail\"} 3"
     ));
     let before = (probed.starts(0).len(), probed.starts(1).len());

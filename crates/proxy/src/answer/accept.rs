@@ -51,8 +51,8 @@ fn wish(ranges: &[&str], names: &[&str]) -> Option<Wish> {
             range.strip_suffix("/*").is_some_and(|it| it.eq_ignore_ascii_case(kind))
         };
         let exactness = match () {
-            () if names.iter().any(|name| exact(name)) => 2,
-            () if names.iter().any(|name| kind(name)) => 1,
+            () if names.iter().any(exact) => 2,
+            () if names.iter().any(kind) => 1,
             () if range == "*/*" => 0,
             () => continue,
         };

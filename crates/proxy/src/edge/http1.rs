@@ -10,6 +10,7 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 use switchback_core::plan::LimitsPlan;
 use switchback_runtime::{Gateway, Phase};
+use switchback_telemetry::metrics::Limit;
 use switchback_wire::{Framing, Head, HeadLimits, HeadReader, Refusal};
 
 use super::current::{Connection, Incoming};
@@ -79,12 +80,16 @@ where
             }
         };
         served = served.saturating_add(1);
+        let last = limits.requests_per_connection.is_some_and(|most| served >= most.get());
+        if last {
+            gateway.metrics.limit_hit(Limit::RequestsPerConnection);
+        }
         stream.begin(&head, &limits);
         stream.watch().client_waits(head.expects_continue);
         let incoming = Incoming {
             connection: connection.clone(),
             watch: stream.watch().clone(),
-            last: limits.requests_per_connection.is_some_and(|most| served >= most.get()),
+            last,
             expects_continue: head.expects_continue,
             upgrade: head.upgrade && matches!(head.framing, Framing::None | Framing::Length(0)),
         };
@@ -150,7 +155,13 @@ async fn next(
             Err(error) if error.kind() == io::ErrorKind::TimedOut && begun => {
                 return Next::Refused(HEADER_TOO_SLOW);
             }
-            Err(_) => return Next::Nothing,
+            Err(error) => {
+                // Between requests a client may be silent for as long as it is kept.
+                if error.kind() == io::ErrorKind::TimedOut && idle.is_none() {
+                    gateway.metrics.limit_hit(Limit::HeaderTimeout);
+                }
+                return Next::Nothing;
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pingora_core::Error;
 use pingora_core::apps::HttpServerApp;
 use pingora_core::protocols::Digest;
 use pingora_core::protocols::http::ServerSession;
@@ -15,6 +16,7 @@ use pingora_core::protocols::http::v2::server::{H2Accept, H2Options, HttpSession
 use pingora_core::server::ShutdownWatch;
 use switchback_core::plan::LimitsPlan;
 use switchback_runtime::{Gateway, Phase};
+use switchback_telemetry::metrics::Limit;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -75,8 +77,12 @@ pub(super) async fn serve<A>(
     drop(generation);
     let digest = Arc::new(digest(&stream));
     let opening = options(&limits).handshake(stream as pingora_core::protocols::Stream);
-    // A failure is a client that does not speak HTTP/2 after all, or is gone.
-    let Ok(Ok(mut stream)) = timeout(limits.header_timeout, opening).await else { return };
+    let mut stream = match timeout(limits.header_timeout, opening).await {
+        Ok(Ok(stream)) => stream,
+        // A client that does not speak HTTP/2 after all, or is gone.
+        Ok(Err(_)) => return,
+        Err(_) => return gateway.metrics.limit_hit(Limit::HeaderTimeout),
+    };
     let active = Arc::new(Active::default());
     let (mut served, mut malformed) = (0_u32, 0_u32);
     // Until when the client may take notice of a GOAWAY.
@@ -106,6 +112,9 @@ pub(super) async fn serve<A>(
                 if leaving.is_some() {
                     return;
                 }
+                if served == 0 {
+                    gateway.metrics.limit_hit(Limit::HeaderTimeout);
+                }
                 stream.graceful_shutdown();
                 leaving = Some(Instant::now() + FAREWELL);
                 continue;
@@ -122,6 +131,7 @@ pub(super) async fn serve<A>(
                 served = served.saturating_add(1);
                 let last = limits.requests_per_connection.is_some_and(|most| served >= most.get());
                 if last && leaving.is_none() {
+                    gateway.metrics.limit_hit(Limit::RequestsPerConnection);
                     stream.graceful_shutdown();
                     leaving = Some(Instant::now() + FAREWELL);
                 }
@@ -147,9 +157,21 @@ pub(super) async fn serve<A>(
                     stream.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
                 }
             }
-            Ok(None) | Err(_) => return,
+            Ok(None) => return,
+            Err(error) => {
+                if is_flood(&error) {
+                    gateway.metrics.limit_hit(Limit::Http2Flood);
+                }
+                return;
+            }
         }
     }
+}
+
+/// Whether the client was told to calm down; what made us say so, h2 keeps to itself.
+fn is_flood(error: &Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<h2::Error>();
+    cause.is_some_and(|it| !it.is_remote() && it.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
 }
 
 fn digest(stream: &ClientStream) -> Digest {

@@ -25,6 +25,8 @@ use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::{Error, ErrorType, Result};
 use switchback_core::plan::LimitsPlan;
 use switchback_runtime::{Clock, Gateway};
+use switchback_telemetry::Metrics;
+use switchback_telemetry::metrics::Limit;
 use switchback_wire::Refusal;
 
 use super::watch::{Pace, Timer, Watch};
@@ -39,6 +41,7 @@ pub(super) struct Http2Session {
     to_head: bool,
     watch: Arc<Watch>,
     clock: Clock,
+    metrics: Arc<Metrics>,
     timer: Timer,
     pace: Pace,
 }
@@ -53,7 +56,20 @@ impl Http2Session {
         inner.set_write_timeout(Some(limits.send_timeout));
         let (timer, pace) = (Timer::default(), Pace::new(limits));
         let to_head = inner.req_header().method == Method::HEAD;
-        Self { inner, to_head, watch, clock: gateway.clock, timer, pace }
+        let (clock, metrics) = (gateway.clock, gateway.metrics.clone());
+        Self { inner, to_head, watch, clock, metrics, timer, pace }
+    }
+
+    /// What came of sending: something was taken, or nothing for too long.
+    fn sent<T>(&self, result: Result<T>) -> Result<T> {
+        match &result {
+            Ok(_) => self.watch.moved(),
+            Err(error) if error.etype == ErrorType::WriteTimedout => {
+                self.metrics.limit_hit(Limit::SendTimeout);
+            }
+            Err(_) => {}
+        }
+        result
     }
 
     /// The next of the request's body.
@@ -173,9 +189,8 @@ impl Session for Http2Session {
             (true, true) => Bytes::new(),
             (true, false) => return Ok(()),
         };
-        self.inner.write_body(data, end).await?;
-        self.watch.moved();
-        Ok(())
+        let result = self.inner.write_body(data, end).await;
+        self.sent(result)
     }
 
     async fn write_trailers(&mut self, trailers: HeaderMap) -> Result<()> {
@@ -184,9 +199,8 @@ impl Session for Http2Session {
 
     async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
         let tasks = tasks.into_iter().flat_map(in_pieces).collect();
-        let end = self.inner.response_duplex_vec(tasks).await?;
-        self.watch.moved();
-        Ok(end)
+        let result = self.inner.response_duplex_vec(tasks).await;
+        self.sent(result)
     }
 
     /// The time limits are the watch's.

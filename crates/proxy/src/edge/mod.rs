@@ -80,7 +80,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Edge<A> {
         };
         let _counted = self.gateway.drain.connection();
         let _shown = self.gateway.metrics.connection_opened();
-        let stream = Box::new(ClientStream::new(stream, self.gateway.clock, &limits));
+        let stream = Box::new(ClientStream::new(stream, &self.gateway, &limits));
         let mut place = match self.places.take(self.gateway.room()) {
             Ok(place) => place,
             Err(refusal) => return self.turn_away(stream, &listener, refusal).await,

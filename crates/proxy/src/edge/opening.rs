@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use pingora_core::protocols::{ALPN, Ssl};
 use switchback_core::plan::LimitsPlan;
 use switchback_runtime::Gateway;
+use switchback_telemetry::metrics::Limit;
 use switchback_wire::proxy_protocol;
 
 use super::stream::ClientStream;
@@ -40,7 +41,10 @@ pub(super) async fn introduction(
         match stream.read_ahead().await {
             Ok(0) => return Err("the connection ended before its end"),
             Ok(_) => {}
-            Err(_) => return Err("it did not come in time"),
+            Err(_) => {
+                gateway.metrics.limit_hit(Limit::HandshakeTimeout);
+                return Err("it did not come in time");
+            }
         }
     };
     stream.watch().off();
@@ -63,7 +67,7 @@ pub(super) async fn encrypted(
     match tls::handshake(listener, limits.handshake_timeout, stream).await {
         Ok(stream) => {
             let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
-            let stream = ClientStream::new(Box::new(stream), gateway.clock, limits);
+            let stream = ClientStream::new(Box::new(stream), gateway, limits);
             Some((Box::new(stream), http2))
         }
         Err(error) => {

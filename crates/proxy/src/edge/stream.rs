@@ -23,7 +23,9 @@ use pingora_core::protocols::{
 };
 use switchback_core::Timestamp;
 use switchback_core::plan::LimitsPlan;
-use switchback_runtime::Clock;
+use switchback_runtime::{Clock, Gateway};
+use switchback_telemetry::Metrics;
+use switchback_telemetry::metrics::Limit;
 use switchback_wire::{Body, Head, Refusal};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
@@ -40,6 +42,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(crate) struct ClientStream {
     inner: Stream,
     clock: Clock,
+    metrics: Arc<Metrics>,
     watch: Arc<Watch>,
     timer: Timer,
     /// What has been read and not been given on.
@@ -66,10 +69,12 @@ struct Message {
 
 impl ClientStream {
     /// A stream whose bytes pass as they are.
-    pub(super) fn new(inner: Stream, clock: Clock, limits: &LimitsPlan) -> Self {
+    pub(super) fn new(inner: Stream, gateway: &Gateway, limits: &LimitsPlan) -> Self {
+        let clock = gateway.clock;
         Self {
             inner,
             clock,
+            metrics: gateway.metrics.clone(),
             watch: Arc::new(Watch::new(clock)),
             timer: Timer::default(),
             ahead: BytesMut::new(),
@@ -254,6 +259,7 @@ impl ClientStream {
                 // The system takes more only when much of what it has is gone. A client that takes little at
                 // a time is no client that takes nothing.
                 if self.acknowledged() == acknowledged {
+                    self.metrics.limit_hit(Limit::SendTimeout);
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
                 self.send_by = None;

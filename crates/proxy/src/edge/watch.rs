@@ -186,9 +186,13 @@ pub(crate) const BODY_TOO_LARGE: Refusal = Refusal {
     details: "the body is larger than it may be here",
 };
 
-/// Nothing came of the body, or too little.
+/// Nothing came of the body.
 const BODY_TOO_SLOW: Refusal =
     Refusal { status: 408, code: "body_timeout", details: "the body did not come in time" };
+
+/// Less came of the body than must on average.
+const BODY_TOO_LITTLE: Refusal =
+    Refusal { status: 408, code: "body_rate", details: "the body came too slowly" };
 
 /// How long a client takes for its body: the time for which it was awaited, not that for which an
 /// endpoint took nothing.
@@ -225,11 +229,13 @@ impl Pace {
         cx: &mut Context<'_>,
     ) -> Poll<Refusal> {
         let since = *self.since.get_or_insert_with(|| clock.now());
-        let deadline = since + self.patience(received);
+        let patience = self.patience(received);
+        let deadline = since + patience;
         loop {
             std::task::ready!(timer.poll(clock, deadline, cx));
             if clock.now() >= deadline {
-                return Poll::Ready(BODY_TOO_SLOW);
+                let refusal = if patience < self.silence { BODY_TOO_LITTLE } else { BODY_TOO_SLOW };
+                return Poll::Ready(refusal);
             }
         }
     }

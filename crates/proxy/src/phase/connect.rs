@@ -45,5 +45,6 @@ pub(crate) fn established(
         attempt.facts.idle = idle;
     }
     attempt.facts.connection = connection;
+    attempt.goes_over(reused);
     Ok(())
 }

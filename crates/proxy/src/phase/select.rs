@@ -109,7 +109,7 @@ async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Res
     let pool = forward.pool.clone();
     let patience = pool.plan.queue.timeout.saturating_sub(forward.waited);
     let patience = forward.deadline.map_or(patience, |deadline| patience.min(deadline - began));
-    let waited = wait(session, &pool, forward, patience).await;
+    let waited = wait(gateway, session, &pool, forward, patience).await;
     let now = gateway.clock.now();
     forward.waited += now - began;
     if let Some(attempt) = waited? {
@@ -149,12 +149,14 @@ fn pause(ctx: &Ctx) -> Duration {
 
 /// Waits in the pool's queue; `None`: in vain.
 async fn wait(
+    gateway: &Gateway,
     session: &mut Session,
     pool: &std::sync::Arc<PoolHandle>,
     forward: &Forward,
     patience: Duration,
 ) -> Result<Option<Attempt>, No> {
-    let result = |result| pool.metrics.wait_ended(result);
+    let began = gateway.clock.now();
+    let result = |result| pool.metrics.wait_ended(result, gateway.clock.now() - began);
     if patience.is_zero() || pool.plan.queue.size == 0 {
         return Ok(None);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use switchback_core::plan::{Admin, Balance, EndpointPlan, LogFormat, PoolPlan, SlowStart, Weight};
 use switchback_core::pool::PickRequest;
 use switchback_telemetry::Sink;
+use switchback_telemetry::metrics::{Format, Limit};
 
 use super::*;
 use crate::{Attempt, Begin, PoolHandle};
@@ -76,11 +77,11 @@ fn the_series_of_who_has_gone_are_gone() {
     let gateway = gateway(vec![pool("web", &[1, 2])]);
     let old = attempt(&running(&gateway, 0));
     gateway.reload(Plan::of(vec![pool("web", &[3])]));
-    let shown = gateway.metrics.render();
+    let shown = gateway.metrics.render(Format::OpenMetrics);
     assert!(shown.contains("10.0.0.1:3") && !shown.contains("10.0.0.1:1"), "{shown}");
     drop(old);
     gateway.reload(Plan::of(Vec::new()));
-    assert!(!gateway.metrics.render().contains("10.0.0.1:"));
+    assert!(!gateway.metrics.render(Format::OpenMetrics).contains("10.0.0.1:"));
 }
 
 #[test]
@@ -149,4 +150,62 @@ async fn services_hear_of_each_configuration() {
     gateway.reload(Plan::of(Vec::new()));
     generations.changed().await.unwrap();
     assert_eq!((*generations.borrow(), gateway.current().number), (2, 2));
+}
+
+#[test]
+fn what_is_refused_for_a_limit_is_among_what_is_refused() {
+    let refusals = switchback_wire::REFUSALS.iter();
+    let limits = refusals.filter_map(|code| Some((*code, Limit::behind(code)?.as_str())));
+    assert_eq!(
+        limits.collect::<Vec<_>>(),
+        [
+            ("body_rate", "body_rate"),
+            ("body_timeout", "body_timeout"),
+            ("body_too_large", "max_body"),
+            ("header_timeout", "header_timeout"),
+            ("header_too_large", "header_size"),
+            ("target_too_long", "target_size"),
+            ("too_many_fields", "header_fields"),
+        ]
+    );
+}
+
+#[test]
+fn latency_weight_and_connections_of_an_endpoint_are_shown() {
+    let mut plan = pool("web", &[1]);
+    plan.endpoints[0].weight = Weight::new(7).unwrap();
+    let gateway = gateway(vec![plan]);
+    let web = running(&gateway, 0);
+    let shown = |name: &str| {
+        let series = format!("switchback_endpoint_{name}{{pool=\"web\",endpoint=\"10.0.0.1:1\"}} ");
+        let text = gateway.metrics.render(Format::Text);
+        text.lines().find_map(|line| line.strip_prefix(&series)?.parse::<f64>().ok())
+    };
+    assert_eq!((shown("weight"), shown("latency_seconds")), (Some(7.0), None));
+    let mut one = attempt(&web);
+    one.goes_over(false);
+    one.answered(200, false);
+    one.end(Outcome::Completed, None, switchback_core::Timestamp::START);
+    assert!(shown("latency_seconds").is_some_and(|it| (0.0..5.0).contains(&it)));
+    assert_eq!(shown("connections_opened_total"), Some(1.0));
+    assert_eq!(shown("connections_reused_total"), Some(0.0));
+    let light = Override { admin: None, weight: Weight::new(2) };
+    gateway.override_endpoint("web", address(1), light).unwrap();
+    assert_eq!(shown("weight"), Some(2.0));
+}
+
+#[test]
+fn an_ejection_is_shown_with_its_cause() {
+    let gateway = gateway(vec![pool("web", &[1, 2])]);
+    let web = running(&gateway, 0);
+    for _ in 0..40 {
+        let one = attempt(&web);
+        let well = one.address() == address(2);
+        let outcome = if well { Outcome::Completed } else { Outcome::ClosedBeforeAnswer };
+        one.end(outcome, None, switchback_core::Timestamp::START);
+    }
+    let shown = gateway.metrics.render(Format::Text);
+    let series = "switchback_ejections_total{pool=\"web\",endpoint=\"10.0.0.1:1\",cause=\"consecutive_failures\"} 1";
+    assert!(shown.contains(series), "{shown}");
+    assert_eq!(shown.matches("switchback_ejections_total{").count(), 1);
 }

@@ -71,6 +71,15 @@ impl PoolHandle {
         self.shared.state.lock().pool.waiting()
     }
 
+    /// Shows how long the endpoints take to answer: an average that decays, so it is not shown as it changes.
+    pub(crate) fn show_latencies(&self) {
+        let now = self.shared.clock.now();
+        let state = self.shared.state.lock();
+        for (place, seat) in state.seated() {
+            seat.metrics.set_latency(state.pool.endpoints()[place.at()].latency(now));
+        }
+    }
+
     /// The endpoints that are configured now, with all that is known of them.
     pub fn report(&self) -> Vec<EndpointReport> {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());

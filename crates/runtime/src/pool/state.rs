@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rand::RngCore;
 use switchback_core::plan::{Admin, PoolPlan, Weight};
-use switchback_core::pool::{Effects, WaiterId};
+use switchback_core::pool::{Effects, WaiterId, Why};
 use switchback_core::{EndpointIndex, Event, Pool, Status, Timestamp};
 use switchback_telemetry::{EndpointMetrics, Metrics};
 use tokio::sync::oneshot;
@@ -158,7 +158,11 @@ impl State {
     /// Shows changes of status while the lock is held: two of one endpoint must not change places.
     fn show(&self, effects: &Effects) {
         for change in &effects.changes {
-            self.seats[change.endpoint.at()].0.metrics.set_status(change.to.position());
+            let metrics = &self.seats[change.endpoint.at()].0.metrics;
+            metrics.set_status(change.to.position());
+            if let (Status::Ejected, Why::Traffic(cause)) = (change.to, change.why) {
+                metrics.ejected(cause.as_str());
+            }
         }
     }
 
@@ -190,7 +194,9 @@ impl State {
                 // A place was made for somebody.
                 (None, None) => continue,
             };
-            seat.0.metrics.set_status(self.status(place).position());
+            let endpoint = &self.pool.endpoints()[place.at()];
+            seat.0.metrics.set_status(endpoint.status().position());
+            seat.0.metrics.set_weight(endpoint.plan.weight.value().into());
             self.seats.push(seat);
         }
     }

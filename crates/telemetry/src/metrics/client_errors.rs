@@ -1,7 +1,8 @@
 //! The promise as a metric: requests that failed, by whether something else could have been tried.
 //!
-//! Every combination is exposed from the start, with zero. An alert on `increase()` does not see a series
-//! appear with one: the first failure, which is the one that matters, would go unnoticed.
+//! Every combination is exposed from the start, with zero, also that of a reason which nobody has named. An
+//! alert on `increase()` does not see a series appear with one: the first failure, which is the one that
+//! matters, would go unnoticed.
 
 use super::counters::Row;
 use crate::origin::Origin;
@@ -36,7 +37,7 @@ impl ClientErrors {
     pub(super) fn series(&self) -> impl Iterator<Item = Series> + '_ {
         Origin::ALL.into_iter().zip(&self.rows).flat_map(|(origin, by_alternatives)| {
             ALTERNATIVES.into_iter().zip(by_alternatives).flat_map(move |(alternatives, row)| {
-                row.iter().map(move |(reason, count)| Series {
+                row.all().map(move |(reason, count)| Series {
                     origin: origin.as_str(),
                     alternatives,
                     reason,

@@ -60,14 +60,17 @@ impl Row {
         self.add(position.unwrap_or(self.names.len()));
     }
 
-    /// Names with their counts, zeros too; `other` comes last and only if it was counted.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    /// Names with their counts, zeros too; `other` comes last.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
-        let names = self.names.iter().copied().map(Some).chain([None]);
-        names.zip(counts).filter_map(|(name, count)| match name {
-            Some(name) => Some((name, count)),
-            None => (count > 0).then_some((OTHER, count)),
-        })
+        self.names.iter().copied().chain([OTHER]).zip(counts)
+    }
+
+    /// The same, but `other` only if it was counted.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let last = self.names.len();
+        let all = self.all().enumerate();
+        all.filter(move |(index, (_, count))| *index < last || *count > 0).map(|(_, it)| it)
     }
 
     /// Names that were counted at least once.

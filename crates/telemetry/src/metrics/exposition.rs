@@ -1,40 +1,21 @@
-//! From the atomics to the encoder, family by family in the order of the catalogue.
+//! From the atomics to the text, family by family in the order of the catalogue.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Unit;
-
-use super::catalogue::{Family, MetricInfo, MetricKind, catalogue};
-use super::histogram::Histogram;
+use super::catalogue::{Family, catalogue};
+use super::format::{Page, Series};
+use super::process::Process;
 use super::{EndpointMetrics, Families, PoolMetrics, RouteMetrics};
 use crate::access::AccessLog;
 use crate::trace::Traces;
 
-/// The collector that the registry asks on each scrape.
-#[derive(Debug)]
-pub(super) struct Exposition {
-    families: Arc<Families>,
-}
-
-impl Exposition {
-    pub(super) fn new(families: Arc<Families>) -> Self {
-        Self { families }
-    }
-}
-
-impl Collector for Exposition {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let snapshot = Snapshot::of(&self.families);
-        for metric in catalogue() {
-            snapshot.encode_metric(metric, &mut encoder)?;
-        }
-        Ok(())
+/// Writes every family.
+pub(super) fn write(families: &Families, page: &mut Page) {
+    let snapshot = Snapshot::of(families);
+    for metric in catalogue() {
+        snapshot.write(metric.family, &mut page.family(metric));
     }
 }
 
@@ -45,6 +26,7 @@ struct Snapshot<'a> {
     pools: Vec<(Arc<str>, Arc<PoolMetrics>)>,
     /// With the endpoint's label made once.
     endpoints: Vec<(Arc<str>, String, Arc<EndpointMetrics>)>,
+    process: Process,
 }
 
 impl<'a> Snapshot<'a> {
@@ -56,185 +38,147 @@ impl<'a> Snapshot<'a> {
             routes: families.routes.living(),
             pools: families.pools.living(),
             endpoints: families.endpoints.living().into_iter().map(labelled).collect(),
+            process: Process::look(),
         }
     }
 
-    fn encode_metric(&self, metric: &MetricInfo, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        let kind = match metric.kind {
-            MetricKind::Counter => MetricType::Counter,
-            MetricKind::Gauge => MetricType::Gauge,
-            MetricKind::Histogram => MetricType::Histogram,
-            MetricKind::Info => MetricType::Info,
-        };
-        // The encoder appends the unit by itself.
-        let family = metric.family_name();
-        let (name, unit) = match family.strip_suffix("_seconds") {
-            Some(name) => (name, Some(Unit::Seconds)),
-            None => (family, None),
-        };
-        let encoder = encoder.encode_descriptor(name, metric.help, unit.as_ref(), kind)?;
-        self.encode_series(metric, &mut Out { encoder, names: metric.labels })
-    }
-
-    fn encode_series(&self, metric: &MetricInfo, out: &mut Out<'_>) -> fmt::Result {
-        let families = self.families;
-        match metric.family {
-            Family::ClientErrors => families.client_errors.series().try_for_each(|series| {
-                out.counter([series.origin, series.alternatives, series.reason], series.count)
+    fn write(&self, family: Family, out: &mut Series<'_>) {
+        let (families, process) = (self.families, &self.process);
+        match family {
+            Family::ClientErrors => families.client_errors.series().for_each(|it| {
+                out.value([it.origin, it.alternatives, it.reason], it.count);
             }),
-            Family::Requests => self.routes.iter().try_for_each(|(route, handle)| {
-                handle.requests().try_for_each(|(class, count)| out.counter([route, class], count))
+            Family::Requests => self.each_route(|route, handle| {
+                handle.requests().for_each(|(class, count)| out.value([route, class], count));
             }),
-            Family::RequestsRescued => self
-                .routes
-                .iter()
-                .try_for_each(|(route, handle)| out.counter([route], handle.rescued())),
-            Family::RequestDuration => self
-                .routes
-                .iter()
-                .try_for_each(|(route, handle)| out.histogram([route], &handle.duration)),
-            Family::RequestsInFlight => out.gauge([], families.requests_in_flight.value()),
-            Family::RequestsRefused => {
-                let mut counts = families.requests_refused.iter();
-                counts.try_for_each(|(reason, count)| out.counter([reason], count))
+            Family::RequestsRescued => {
+                self.each_route(|route, handle| out.value([route], handle.rescued()));
             }
-            Family::Connections => out.gauge([], families.connections.value()),
+            Family::RequestDuration => self.each_route(|route, handle| {
+                handle.durations().for_each(|(class, it)| out.histogram([route, class], it));
+            }),
+            Family::RequestsInFlight => out.value([], families.requests_in_flight.value()),
+            Family::RequestsRefused => by_name(out, [], families.requests_refused.iter()),
+            Family::LimitsHit => by_name(out, [], families.limits_hit.iter()),
+            Family::Connections => out.value([], families.connections.value()),
             Family::ConnectionsAccepted => {
-                out.counter([], families.connections_accepted.load(Ordering::Relaxed))
+                out.value([], families.connections_accepted.load(Ordering::Relaxed));
             }
-            Family::ConnectionsRefused => {
-                let mut counts = families.connections_refused.iter();
-                counts.try_for_each(|(reason, count)| out.counter([reason], count))
-            }
+            Family::ConnectionsRefused => by_name(out, [], families.connections_refused.iter()),
             Family::TlsHandshakeFailures => {
-                let mut reasons = families.tls_handshake_failures.iter();
-                reasons.try_for_each(|(reason, count)| out.counter([reason], count))
+                by_name(out, [], families.tls_handshake_failures.iter());
             }
-            Family::Attempts => self.each_endpoint(|labels, handle| {
-                handle.attempts.counted().try_for_each(|(outcome, count)| {
-                    out.counter([labels[0], labels[1], outcome], count)
-                })
-            }),
-            Family::Retries => self.pools.iter().try_for_each(|(pool, handle)| {
-                let mut counts = handle.decisions.iter();
-                counts.try_for_each(|(decision, count)| out.counter([pool, decision], count))
-            }),
+            Family::CertificateExpiry => {
+                let certificates = families.certificates.lock();
+                let certificates = certificates.unwrap_or_else(PoisonError::into_inner);
+                certificates.iter().for_each(|((listener, file), end)| {
+                    out.value([listener, file], end);
+                });
+            }
+            Family::Attempts => {
+                self.each_endpoint(|labels, it| by_name(out, labels, it.attempts.counted()));
+            }
+            Family::Retries => {
+                self.each_pool(|pool, handle| by_name(out, [pool], handle.decisions.iter()));
+            }
             Family::PoolWaiting => {
-                let mut pools = self.pools.iter();
-                pools.try_for_each(|(pool, handle)| out.gauge([pool], handle.waiting()))
+                self.each_pool(|pool, handle| out.value([pool], handle.waiting()));
             }
-            Family::Waits => self.pools.iter().try_for_each(|(pool, handle)| {
-                let mut results = handle.waits.iter();
-                results.try_for_each(|(result, count)| out.counter([pool, result], count))
-            }),
+            Family::Waits => {
+                self.each_pool(|pool, handle| by_name(out, [pool], handle.waits.iter()));
+            }
+            Family::WaitDuration => {
+                self.each_pool(|pool, handle| out.histogram([pool], &handle.wait_duration));
+            }
             Family::EndpointInFlight => {
-                self.each_endpoint(|labels, handle| out.gauge(labels, handle.in_flight.value()))
+                self.each_endpoint(|labels, it| out.value(labels, it.in_flight.value()));
             }
-            Family::EndpointStatus => self.each_endpoint(|labels, handle| {
-                handle.statuses().try_for_each(|(status, is_current)| {
-                    out.gauge([labels[0], labels[1], status], is_current)
-                })
+            Family::EndpointLatency => self.each_endpoint(|labels, it| {
+                if let Some(seconds) = it.latency_seconds() {
+                    out.value(labels, seconds);
+                }
             }),
-            Family::EndpointStatusChanges => self.each_endpoint(|labels, handle| {
-                handle.status_changes.iter().try_for_each(|(status, count)| {
-                    out.counter([labels[0], labels[1], status], count)
-                })
+            Family::EndpointWeight => {
+                self.each_endpoint(|labels, it| out.value(labels, it.weight()));
+            }
+            Family::EndpointConnectionsOpened => self.each_endpoint(|labels, it| {
+                out.value(labels, it.connections_opened.load(Ordering::Relaxed));
             }),
-            Family::Probes => self.each_endpoint(|labels, handle| {
-                handle.probes.iter().try_for_each(|(result, count)| {
-                    out.counter([labels[0], labels[1], result], count)
-                })
+            Family::EndpointConnectionsReused => self.each_endpoint(|labels, it| {
+                out.value(labels, it.connections_reused.load(Ordering::Relaxed));
             }),
-            Family::ProbeDuration => self
-                .pools
-                .iter()
-                .try_for_each(|(pool, handle)| out.histogram([pool], &handle.probe_duration)),
+            Family::EndpointStatus => {
+                self.each_endpoint(|labels, it| by_name(out, labels, it.statuses()));
+            }
+            Family::EndpointStatusChanges => {
+                self.each_endpoint(|labels, it| by_name(out, labels, it.status_changes.iter()));
+            }
+            Family::Ejections => {
+                self.each_endpoint(|labels, it| by_name(out, labels, it.ejections.counted()));
+            }
+            Family::Probes => {
+                self.each_endpoint(|labels, it| by_name(out, labels, it.probes.iter()));
+            }
+            Family::ProbeDuration => {
+                self.each_pool(|pool, handle| out.histogram([pool], &handle.probe_duration));
+            }
             Family::ProbeLag => {
-                let mut pools = self.pools.iter();
-                pools.try_for_each(|(pool, handle)| out.gauge([pool], handle.probe_lag_seconds()))
+                self.each_pool(|pool, handle| out.value([pool], handle.probe_lag_seconds()));
             }
-            Family::AccessLogDropped => out.counter([], self.access_log(AccessLog::dropped)),
+            Family::AccessLogDropped => out.value([], self.access_log(AccessLog::dropped)),
             Family::AccessLogWriteErrors => {
-                out.counter([], self.access_log(AccessLog::write_errors))
+                out.value([], self.access_log(AccessLog::write_errors));
             }
-            Family::TraceSpansExported => out.counter([], self.traces(Traces::exported)),
-            Family::TraceSpansDropped => out.counter([], self.traces(Traces::dropped)),
+            Family::TraceSpansExported => out.value([], self.traces(Traces::exported)),
+            Family::TraceSpansDropped => out.value([], self.traces(Traces::dropped)),
             Family::ConfigGeneration => {
-                out.gauge([], families.config_generation.load(Ordering::Relaxed))
+                out.value([], families.config_generation.load(Ordering::Relaxed));
             }
-            Family::ConfigReloads => {
-                let mut results = families.reloads.iter();
-                results.try_for_each(|(result, count)| out.counter([result], count))
-            }
+            Family::ConfigReloads => by_name(out, [], families.reloads.iter()),
             Family::ConfigLastReload => {
                 let refused = families.last_reload_refused.load(Ordering::Relaxed);
-                out.gauge([], i64::from(!refused))
+                out.value([], u8::from(!refused));
             }
-            Family::StartTime => out.gauge([], families.start_time_seconds),
-            Family::BuildInfo => out.encoder.encode_info(&[("version", families.version)]),
+            Family::BuildInfo => out.value([families.version], 1),
+            Family::ProcessCpu => process.cpu_seconds.iter().for_each(|it| out.value([], it)),
+            Family::ProcessResident => {
+                process.resident_bytes.iter().for_each(|it| out.value([], it));
+            }
+            Family::ProcessOpenFds => process.open_fds.iter().for_each(|it| out.value([], it)),
+            Family::ProcessMaxFds => process.max_fds.iter().for_each(|it| out.value([], it)),
+            Family::ProcessStartTime => out.value([], families.start_time_seconds),
         }
     }
 
-    fn each_endpoint(
-        &self,
-        mut encode: impl FnMut([&str; 2], &EndpointMetrics) -> fmt::Result,
-    ) -> fmt::Result {
-        let mut endpoints = self.endpoints.iter();
-        endpoints.try_for_each(|(pool, endpoint, handle)| encode([pool, endpoint], handle))
-    }
-
-    fn access_log(&self, count: fn(&AccessLog) -> u64) -> u64 {
-        self.families.access_log.get().map_or(0, count)
+    fn each_route(&self, mut write: impl FnMut(&str, &RouteMetrics)) {
+        self.routes.iter().for_each(|(route, handle)| write(route, handle));
     }
 
     fn traces(&self, count: fn(&Traces) -> u64) -> u64 {
         self.families.traces.get().map_or(0, count)
     }
+
+    fn each_pool(&self, mut write: impl FnMut(&str, &PoolMetrics)) {
+        self.pools.iter().for_each(|(pool, handle)| write(pool, handle));
+    }
+
+    fn each_endpoint(&self, mut write: impl FnMut([&str; 2], &EndpointMetrics)) {
+        let endpoints = self.endpoints.iter();
+        endpoints.for_each(|(pool, endpoint, handle)| write([pool, endpoint], handle));
+    }
+
+    fn access_log(&self, count: fn(&AccessLog) -> u64) -> u64 {
+        self.families.access_log.get().map_or(0, count)
+    }
 }
 
-/// The encoder of one family and the names of its labels, to which each series gives the values. A
-/// series without labels goes to the encoder itself, which would write `{}` for an empty set.
-struct Out<'a> {
-    encoder: MetricEncoder<'a>,
-    names: &'static [&'static str],
-}
-
-impl Out<'_> {
-    fn counter<const N: usize>(&mut self, values: [&str; N], count: u64) -> fmt::Result {
-        if N == 0 {
-            return self.encoder.encode_counter::<NoLabelSet, _, u64>(&count, None);
-        }
-        let labels = self.labels(values);
-        let mut encoder = self.encoder.encode_family(&labels)?;
-        encoder.encode_counter::<NoLabelSet, _, u64>(&count, None)
-    }
-
-    fn gauge<const N: usize, V: prometheus_client::encoding::EncodeGaugeValue>(
-        &mut self,
-        values: [&str; N],
-        value: V,
-    ) -> fmt::Result {
-        if N == 0 {
-            return self.encoder.encode_gauge(&value);
-        }
-        let labels = self.labels(values);
-        self.encoder.encode_family(&labels)?.encode_gauge(&value)
-    }
-
-    fn histogram<const N: usize>(
-        &mut self,
-        values: [&str; N],
-        histogram: &Histogram,
-    ) -> fmt::Result {
-        let labels = self.labels(values);
-        let buckets = histogram.buckets();
-        let count = buckets.iter().map(|(_, count)| count).sum();
-        let mut encoder = self.encoder.encode_family(&labels)?;
-        encoder.encode_histogram::<NoLabelSet>(histogram.sum(), count, &buckets, None)
-    }
-
-    fn labels<'v, const N: usize>(&self, values: [&'v str; N]) -> [(&'static str, &'v str); N] {
-        debug_assert_eq!(self.names.len(), N, "the catalogue and the exposition disagree");
-        std::array::from_fn(|index| (self.names.get(index).copied().unwrap_or(""), values[index]))
+/// A series for each name, which is the last of its labels.
+fn by_name<V: std::fmt::Display, const N: usize>(
+    out: &mut Series<'_>,
+    labels: [&str; N],
+    values: impl Iterator<Item = (&'static str, V)>,
+) {
+    for (name, value) in values {
+        out.named(labels, name, value);
     }
 }

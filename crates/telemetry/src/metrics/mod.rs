@@ -1,4 +1,4 @@
-//! The metrics, in the text format of OpenMetrics 1.0.
+//! The metrics, in the text formats of OpenMetrics 1.0 and of Prometheus.
 //!
 //! **A handle for each thing that the configuration names.** [`Metrics::route`], [`Metrics::pool`] and
 //! [`Metrics::endpoint`] are called when a configuration is loaded; the request path holds what they return
@@ -12,32 +12,36 @@
 //! **Labels are bounded by the configuration and by the program**, never by a client. The names of outcomes,
 //! statuses, reasons and decisions are given once ([`Vocabulary`]); a name outside it counts as `other`.
 //!
-//! `prometheus-client` writes the format. Its `Family` is not used, because it keeps a series for ever
-//! and in random order; nor is its `Histogram`, because it locks at each observation.
+//! What changes by itself, as an average that decays, nobody needs to tell all the time: whoever knows it is
+//! asked before each exposition ([`Refresh`]).
 
 mod catalogue;
 mod client_errors;
 mod counters;
 mod endpoint;
 mod exposition;
+mod format;
 mod histogram;
+mod limit;
 mod pool;
+mod process;
 mod route;
 mod table;
 mod tls;
 mod totals;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-use prometheus_client::encoding::text;
-use prometheus_client::registry::Registry;
 
 pub use catalogue::{MetricInfo, MetricKind, catalogue};
 pub use counters::InFlight;
 pub use endpoint::EndpointMetrics;
+pub use format::Format;
+pub use limit::Limit;
 pub use pool::{PoolMetrics, Wait};
 pub use route::RouteMetrics;
 pub use tls::TlsFailure;
@@ -45,7 +49,7 @@ pub use totals::Totals;
 
 use self::client_errors::ClientErrors;
 use self::counters::{Gauge, Row};
-use self::exposition::Exposition;
+use self::format::Page;
 use self::table::Table;
 use crate::access::AccessLog;
 use crate::origin::Origin;
@@ -70,18 +74,26 @@ pub struct Vocabulary {
     pub reasons: &'static [&'static str],
     /// What can be wrong with a request.
     pub refusals: &'static [&'static str],
+    /// Why live traffic can take an endpoint out.
+    pub causes: &'static [&'static str],
+}
+
+/// Who knows what changes by itself.
+pub trait Refresh: fmt::Debug + Send + Sync {
+    /// Notes in the handles how things stand now. Called before each exposition, on its thread.
+    fn refresh(&self);
 }
 
 /// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
-    families: Arc<Families>,
+    families: Families,
+    refresh: OnceLock<Weak<dyn Refresh>>,
     /// The length of the last exposition.
     rendered: AtomicUsize,
 }
 
-/// What is measured. The collector reads it, the handles write it.
+/// What is measured. The exposition reads it, the handles write it.
 #[derive(Debug)]
 struct Families {
     vocabulary: Vocabulary,
@@ -92,10 +104,13 @@ struct Families {
     last_reload_refused: AtomicBool,
     requests_in_flight: Gauge,
     requests_refused: Row,
+    limits_hit: Row,
     connections: Gauge,
     connections_accepted: AtomicU64,
     connections_refused: Row,
     tls_handshake_failures: Row,
+    /// When they end, in seconds since 1970; by listener and file.
+    certificates: Mutex<BTreeMap<(String, String), u64>>,
     client_errors: ClientErrors,
     access_log: OnceLock<AccessLog>,
     traces: OnceLock<Traces>,
@@ -105,15 +120,11 @@ struct Families {
 }
 
 impl Metrics {
-    /// The media type of [`Metrics::render`].
-    pub const CONTENT_TYPE: &'static str =
-        "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
     /// Metrics of a process that has `version` and was started at `start_time`.
     #[must_use]
     pub fn new(vocabulary: Vocabulary, version: &'static str, start_time: SystemTime) -> Self {
         let since_epoch = start_time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let families = Arc::new(Families {
+        let families = Families {
             vocabulary,
             version,
             start_time_seconds: since_epoch.as_secs_f64(),
@@ -122,20 +133,20 @@ impl Metrics {
             last_reload_refused: AtomicBool::new(false),
             requests_in_flight: Gauge::default(),
             requests_refused: Row::new(vocabulary.refusals),
+            limits_hit: Row::new(Limit::NAMES),
             connections: Gauge::default(),
             connections_accepted: AtomicU64::new(0),
             connections_refused: Row::new(CONNECTIONS),
             tls_handshake_failures: Row::new(TlsFailure::NAMES),
+            certificates: Mutex::default(),
             client_errors: ClientErrors::new(vocabulary.reasons),
             access_log: OnceLock::new(),
             traces: OnceLock::new(),
             routes: Table::default(),
             pools: Table::default(),
             endpoints: Table::default(),
-        });
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Exposition::new(Arc::clone(&families))));
-        Self { registry, families, rendered: AtomicUsize::new(0) }
+        };
+        Self { families, refresh: OnceLock::new(), rendered: AtomicUsize::new(0) }
     }
 
     /// The handle of a route. To be called when a configuration is loaded: it locks and allocates.
@@ -174,9 +185,22 @@ impl Metrics {
         self.families.requests_in_flight.enter()
     }
 
-    /// Counts a request that was refused for what it is.
+    /// Counts a request that was refused for what it is, and the limit that refused it if it was one.
     pub fn request_refused(&self, reason: &'static str) {
         self.families.requests_refused.add_named(reason);
+        self.refused_by(reason);
+    }
+
+    /// Counts a client that was stopped by a limit. Where a request or a connection was refused for it, that
+    /// has been counted with the refusal.
+    pub fn limit_hit(&self, limit: Limit) {
+        self.families.limits_hit.add(limit as usize);
+    }
+
+    fn refused_by(&self, reason: &str) {
+        if let Some(limit) = Limit::behind(reason) {
+            self.limit_hit(limit);
+        }
     }
 
     /// Counts a connection of a client, as open until the returned guard is dropped.
@@ -185,9 +209,10 @@ impl Metrics {
         self.families.connections.enter()
     }
 
-    /// Counts a connection that was refused.
+    /// Counts a connection that was refused, and the limit that refused it if it was one.
     pub fn connection_refused(&self, reason: &'static str) {
         self.families.connections_refused.add_named(reason);
+        self.refused_by(reason);
     }
 
     /// Counts a request that failed. `alternatives` says whether something else could still have been
@@ -199,6 +224,24 @@ impl Metrics {
     /// Counts a client's TLS handshake that failed.
     pub fn tls_handshake_failed(&self, failure: TlsFailure) {
         self.families.tls_handshake_failures.add(failure as usize);
+        if failure == TlsFailure::Timeout {
+            self.limit_hit(Limit::HandshakeTimeout);
+        }
+    }
+
+    /// Notes the certificates of the listeners, in place of those before: listener and file as they are
+    /// configured, and when it ends.
+    pub fn set_certificates(
+        &self,
+        certificates: impl Iterator<Item = (String, String, SystemTime)>,
+    ) {
+        let seconds =
+            |end: SystemTime| end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let certificates =
+            certificates.map(|(listener, file, end)| ((listener, file), seconds(end)));
+        let certificates = certificates.collect();
+        let held = self.families.certificates.lock();
+        *held.unwrap_or_else(PoisonError::into_inner) = certificates;
     }
 
     /// Notes the number of the configuration that is in force.
@@ -224,16 +267,25 @@ impl Metrics {
         let _ = self.families.traces.set(traces);
     }
 
-    /// Everything in the text format of OpenMetrics, in the order of [`catalogue()`].
+    /// Asks `source` before each exposition from now on, for as long as it lives. Only the first counts.
+    pub fn refreshed_by(&self, source: Weak<dyn Refresh>) {
+        // A process has one gateway.
+        let _ = self.refresh.set(source);
+    }
+
+    /// Everything, in the order of [`catalogue()`].
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render(&self, format: Format) -> String {
+        if let Some(source) = self.refresh.get().and_then(Weak::upgrade) {
+            source.refresh();
+        }
         // As long as the last, or else it would be copied each time it doubles.
         let last = self.rendered.load(Ordering::Relaxed);
-        let mut out = String::with_capacity(last + last / 16 + 16 * 1024);
-        // Writing to a string cannot fail, and the collector makes no error of its own.
-        let _ = text::encode(&mut out, &self.registry);
-        self.rendered.store(out.len(), Ordering::Relaxed);
-        out
+        let mut page = Page::new(format, last + last / 16 + 16 * 1024);
+        exposition::write(&self.families, &mut page);
+        let text = page.end();
+        self.rendered.store(text.len(), Ordering::Relaxed);
+        text
     }
 }
 

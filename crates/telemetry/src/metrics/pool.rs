@@ -29,6 +29,7 @@ impl Wait {
 pub struct PoolMetrics {
     pub(super) decisions: Row,
     pub(super) waits: Row,
+    pub(super) wait_duration: Histogram,
     waiting: AtomicU64,
     pub(super) probe_duration: Histogram,
     /// In nanoseconds.
@@ -40,6 +41,7 @@ impl PoolMetrics {
         Self {
             decisions: Row::new(decisions),
             waits: Row::new(Wait::NAMES),
+            wait_duration: Histogram::default(),
             waiting: AtomicU64::new(0),
             probe_duration: Histogram::default(),
             probe_lag: AtomicU64::new(0),
@@ -51,9 +53,13 @@ impl PoolMetrics {
         self.decisions.add_named(decision);
     }
 
-    /// Counts a request that waits no longer.
-    pub fn wait_ended(&self, wait: Wait) {
+    /// Counts a request that waits no longer, and has waited for so long. One that did not get in has not
+    /// waited.
+    pub fn wait_ended(&self, wait: Wait, waited: Duration) {
         self.waits.add(wait as usize);
+        if wait != Wait::Full {
+            self.wait_duration.observe(waited);
+        }
     }
 
     /// Notes how many requests wait.

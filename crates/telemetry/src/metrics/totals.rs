@@ -64,6 +64,7 @@ mod tests {
             decisions: &["retry", "stop: off"],
             reasons: &["refused"],
             refusals: &[],
+            causes: &[],
         };
         let metrics = Metrics::new(vocabulary, "1.2.3", SystemTime::UNIX_EPOCH);
         assert_eq!(metrics.totals(), Totals::default());
