@@ -7,9 +7,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use switchback_telemetry::metrics::Format;
-
-/// The weight of a media range, in thousandths.
-type Weight = u16;
+use switchback_wire::accept::ranges;
 
 /// OpenMetrics for who prefers it by name, or puts both alike; else the older format, which everybody reads.
 pub(crate) fn format(headers: &HeaderMap) -> Format {
@@ -17,48 +15,24 @@ pub(crate) fn format(headers: &HeaderMap) -> Format {
     // The more exactly a range names the older format, the more it counts.
     let mut exactness = 0;
     let fields = headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok());
-    for range in fields.flat_map(|field| field.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let (version, weight) = parameters(parts);
-        let exact = match &*name {
-            "application/openmetrics-text" => {
-                if matches!(version, None | Some("0.0.1" | "1.0.0")) {
-                    open = weight.max(open);
-                }
-                continue;
+    for range in ranges(fields) {
+        let (version, weight) = (range.parameter("version"), range.weight());
+        if range.names("application/openmetrics-text") == Some(3) {
+            if matches!(version, None | Some("0.0.1" | "1.0.0")) {
+                open = weight.max(open);
             }
-            "text/plain" if matches!(version, None | Some("0.0.4")) => 3,
-            "text/*" => 2,
-            "*/*" => 1,
-            _ => continue,
-        };
+            continue;
+        }
+        let Some(exact) = range.names("text/plain") else { continue };
+        if exact == 3 && !matches!(version, None | Some("0.0.4")) {
+            continue;
+        }
         if exact >= exactness {
             text = if exact > exactness { weight } else { weight.max(text) };
             exactness = exact;
         }
     }
     if open > 0 && open >= text { Format::OpenMetrics } else { Format::Text }
-}
-
-fn parameters<'a>(parts: impl Iterator<Item = &'a str>) -> (Option<&'a str>, Weight) {
-    let (mut version, mut weight) = (None, 1000);
-    for (name, value) in parts.filter_map(|part| part.split_once('=')) {
-        match name.trim() {
-            "version" => version = Some(value.trim().trim_matches('"')),
-            "q" => weight = thousandths(value.trim()),
-            _ => {}
-        }
-    }
-    (version, weight)
-}
-
-/// Zero for what is no weight: who says something unheard of gets what he names elsewhere.
-fn thousandths(text: &str) -> Weight {
-    match text.parse::<f32>() {
-        Ok(weight) if (0.0..=1.0).contains(&weight) => (weight * 1000.0).round() as Weight,
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

@@ -142,9 +142,9 @@ impl Endpoint {
         self.ejection.next_change()
     }
 
-    /// How long it takes to answer, lately; `None`: nothing is known.
+    /// How long it takes to answer, lately; `None`: nothing is known, or its last attempt failed.
     pub fn latency(&self, now: Timestamp) -> Option<Duration> {
-        self.latency.average(now).map(|nanos| Duration::from_nanos(nanos as u64))
+        self.latency.measured(now).map(|nanos| Duration::from_nanos(nanos as u64))
     }
 
     /// Whether connections to it can be made, as far as is known.

@@ -5,6 +5,7 @@
 //! a fuzz target in `tests/fuzz`). Whatever can be read in two ways is refused, nothing is repaired:
 //! an endpoint behind the gateway might read it the other way (request smuggling).
 
+pub mod accept;
 mod body;
 pub mod forwarded;
 mod head;

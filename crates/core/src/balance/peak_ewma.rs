@@ -105,6 +105,11 @@ impl Latency {
         (self.average > 0.0).then(|| self.decayed(now))
     }
 
+    /// The average, unless it is a penalty: the last attempt failed, and took no time that says anything.
+    pub fn measured(&self, now: Timestamp) -> Option<f64> {
+        self.average(now).filter(|_| self.failures == 0)
+    }
+
     /// What one more request would cost here, in comparison with other endpoints. `weight` is in
     /// relation to their average ([`Candidates::relative`](super::Candidates::relative)).
     pub(crate) fn cost(

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use http::header::ACCEPT;
+use switchback_wire::accept::{Range, ranges};
 
 /// The forms that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +22,14 @@ const FORMS: [(Form, &[&str]); 3] = [
     (Form::Problem, &["application/problem+json", "application/json"]),
 ];
 
-/// The ranges of a request's Accept that are looked at.
-const RANGES: usize = 32;
-
-/// How much a client wants something: the weight in thousandths, how exactly it named it, and how early.
-/// Programs list what they can read in the order in which they want it, though the RFC gives that no meaning.
+/// How much a client wants something: the weight, how exactly it named it, and how early. Programs list
+/// what they can read in the order in which they want it, though the RFC gives that no meaning.
 type Wish = (u16, u8, i32);
 
 /// The form that a client prefers; text, where it takes anything or nothing that there is.
 pub(super) fn preferred(headers: &HeaderMap) -> Form {
     let fields = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let ranges: Vec<&str> =
-        fields.flat_map(|value| value.split(',')).map(str::trim).take(RANGES).collect();
+    let ranges: Vec<_> = ranges(fields).collect();
     let wishes = FORMS.iter().filter_map(|(form, names)| Some((*form, wish(&ranges, names)?)));
     // Of equals the first: `max_by_key` would take the last.
     let best = wishes.reduce(|best, next| if next.1 > best.1 { next } else { best });
@@ -40,40 +37,19 @@ pub(super) fn preferred(headers: &HeaderMap) -> Form {
 }
 
 /// How much a form with these names is wanted; `None`: not at all.
-fn wish(ranges: &[&str], names: &[&str]) -> Option<Wish> {
+fn wish(ranges: &[Range<'_>], names: &[&str]) -> Option<Wish> {
     let mut found: Option<(u8, u16, i32)> = None;
     for (position, range) in (0..).zip(ranges) {
-        let (range, parameters) = range.split_once(';').unwrap_or((range, ""));
-        let range = range.trim();
-        let exact = |name: &&str| range.eq_ignore_ascii_case(name);
-        let kind = |name: &&str| {
-            let kind = name.split_once('/').map_or("", |(kind, _)| kind);
-            range.strip_suffix("/*").is_some_and(|it| it.eq_ignore_ascii_case(kind))
-        };
-        let exactness = match () {
-            () if names.iter().any(exact) => 2,
-            () if names.iter().any(kind) => 1,
-            () if range == "*/*" => 0,
-            () => continue,
-        };
+        let exactness = names.iter().filter_map(|name| range.names(name)).max();
         // The most specific range counts, whatever the others say.
-        if found.is_none_or(|(before, ..)| exactness > before) {
-            found = Some((exactness, weight(parameters), position));
+        if let Some(exactness) = exactness
+            && found.is_none_or(|(before, ..)| exactness > before)
+        {
+            found = Some((exactness, range.weight(), position));
         }
     }
     let (exactness, weight, position) = found?;
     (weight > 0).then_some((weight, exactness, -position))
-}
-
-/// The weight among a range's parameters, in thousandths; what is none counts as 1.
-fn weight(parameters: &str) -> u16 {
-    let named = parameters.split(';').find_map(|it| {
-        let (name, value) = it.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
-    });
-    let weight = named.and_then(|value| value.parse::<f32>().ok());
-    let weight = weight.filter(|it| it.is_finite()).unwrap_or(1.0);
-    (weight.clamp(0.0, 1.0) * 1000.0) as u16
 }
 
 #[cfg(test)]
@@ -100,7 +76,7 @@ mod tests {
             ("text/html;level=1;q=0.2, text/plain;q=0.1", Page),
             ("*/*, text/plain;q=0", Page),
             ("image/png", Text),
-            ("text/html;q=nan", Page),
+            ("text/html;q=nan", Text),
             ("text/html;q=0", Text),
             (",,;;q=,/", Text),
         ] {

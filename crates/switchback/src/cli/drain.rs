@@ -40,9 +40,6 @@ pub(crate) struct Drain {
     /// How long to wait, at most
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time::duration, requires = "wait")]
     timeout: Duration,
-    /// Do it though nobody else in the pool serves
-    #[arg(long)]
-    force: bool,
 }
 
 /// Between two looks.
@@ -58,7 +55,7 @@ pub(crate) fn run(drain: &Drain) -> ExitCode {
 
 fn drained(gateway: &Gateway, drain: &Drain) -> Result<Told, String> {
     let target = &drain.which.target;
-    let endpoint = change(gateway, target, drain.force, |_, wanted| {
+    let endpoint = change(gateway, target, false, |_, wanted| {
         wanted.state = Some(State::Drain);
         Ok(())
     })?;

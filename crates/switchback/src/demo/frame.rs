@@ -29,7 +29,7 @@ const NUMBERS: usize = 10;
 /// The picture in this many columns and lines.
 pub(super) fn frame(view: &View<'_>, columns: usize, rows: usize) -> Vec<Line> {
     let width = columns.min(WIDEST).saturating_sub(1);
-    let mut lines = vec![title(view, width), progress(view, width), Line::new()];
+    let mut lines = vec![title(view, width), progress(view, width), dashboard(view)];
     lines.push(phase(view, width));
     lines.push(Line::new());
     lines.extend(backends(view, width));
@@ -52,6 +52,10 @@ fn title(view: &View<'_>, width: usize) -> Line {
         None => line.add(DIM, format!("http://{}", view.gateway)),
     };
     line.right(PLAIN, time, width)
+}
+
+fn dashboard(view: &View<'_>) -> Line {
+    Line::new().add(DIM, format!(" dashboard         http://{}/", view.dashboard))
 }
 
 /// The time line: what has passed is bright, faults are red.

@@ -41,6 +41,8 @@ const LEAVE: Duration = Duration::from_secs(2);
 pub(super) struct Gateway {
     /// Where clients connect.
     pub(super) address: SocketAddr,
+    /// Where operators do.
+    pub(super) dashboard: AdminAddress,
     shared: Arc<switchback_runtime::Gateway>,
     stop: watch::Sender<bool>,
     left: oneshot::Receiver<()>,
@@ -83,7 +85,8 @@ impl Gateway {
             .spawn(life)
             .map_err(DemoError::Thread)?;
         let (shared, address) = starting.await.map_err(|_| DemoError::NotReady)??;
-        Ok(Self { address, shared, stop, left })
+        let dashboard = shared.current().plan.admin.at.clone();
+        Ok(Self { address, dashboard, shared, stop, left })
     }
 
     /// Waits until it takes requests and knows its backends.

@@ -66,6 +66,7 @@ impl<'a> Stage<'a> {
         let start = Instant::now();
         let events = Events::new(start);
         events.listen(&addresses);
+        events.add(Source::Gateway, format!("its dashboard is http://{}/", gateway.dashboard));
         let load = Load::start(options, gateway.address, &ledger, &tally);
         Ok(Self {
             options,
@@ -163,6 +164,7 @@ impl<'a> Stage<'a> {
             phases: &self.phases,
             phase: self.phase,
             gateway: self.gateway.address,
+            dashboard: &self.gateway.dashboard,
             without: self.options.without(),
             backends: self.backends.iter().enumerate().map(row).collect(),
             clients: self.options.clients.get(),

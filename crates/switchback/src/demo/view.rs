@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use switchback_core::Status;
+use switchback_core::plan::AdminAddress;
 
 use super::backend::{Backend, Behavior};
 use super::events::Event;
@@ -20,6 +21,8 @@ pub(super) struct View<'a> {
     pub(super) phase: usize,
     /// Where clients connect.
     pub(super) gateway: SocketAddr,
+    /// Where its operators do.
+    pub(super) dashboard: &'a AdminAddress,
     /// What was switched off.
     pub(super) without: Option<&'static str>,
     pub(super) backends: Vec<Row>,

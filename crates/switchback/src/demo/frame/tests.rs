@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use switchback_core::Status;
+use switchback_core::plan::AdminAddress;
 
 use super::*;
 use crate::demo::script;
@@ -30,6 +31,7 @@ fn picture(columns: usize, rows: usize) -> Vec<String> {
         phase: script::at(&phases, elapsed),
         phases: &phases,
         gateway: ([127, 0, 0, 1], 65_535).into(),
+        dashboard: &AdminAddress::default(),
         without: Some("without retries and health checks"),
         backends: vec![
             row('a', Behavior::Serving, Status::Healthy),
