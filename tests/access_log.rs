@@ -117,3 +117,29 @@ async fn it_can_go_to_a_file_or_nowhere() {
     switchback_testkit::eventually(Duration::from_secs(2), "the line", written).await;
     assert_eq!(gateway.stdout(), "");
 }
+
+/// The first line of the log in a format, of a request that has a referer, a user agent and something to hide.
+async fn in_format(format: &str) -> String {
+    let backend = Backend::start().await;
+    let gateway = Gateway::builder()
+        .pool("web", &[backend.addr()])
+        .main_yaml(&format!("access_log: {{ file: access.log, format: {format} }}"))
+        .start(binary())
+        .await;
+    let headers = [("referer", "http://a.example/b?secret"), ("user-agent", "a\"b")];
+    let mut client = gateway.client().await;
+    client.request("GET", "/x?secret", &headers, b"").await.expect("an answer");
+    let written = async || gateway.read("access.log").lines().next().map(str::to_owned);
+    switchback_testkit::until(SOON, written).await.expect("a line")
+}
+
+#[tokio::test]
+async fn it_can_be_nginxs_or_ones_own() {
+    let line = in_format("combined").await;
+    let (client, rest) = line.split_once(" - - [").expect("who");
+    let (time, rest) = rest.split_once("] ").expect("when");
+    assert_eq!((client, time.len()), ("127.0.0.1", "23/Nov/2026:10:11:12 +0000".len()), "{line}");
+    assert_eq!(rest, r#""GET /x HTTP/1.1" 200 3 "http://a.example/b" "a\x22b""#);
+    let line = in_format("{ template: '{{{status}}} {method} {pool} {reason} {attempts}' }").await;
+    assert_eq!(line, "{200} GET web - 1");
+}

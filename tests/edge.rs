@@ -105,6 +105,22 @@ async fn without_a_header_in_order_nobody_comes_in() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_within_its_header_was_stopped_by_no_limit() {
+    let backend = Backend::start().await;
+    let gateway = proxied(&backend, "127.0.0.0/8").await;
+    let before = refused(&gateway).await;
+    let mut client = tokio::net::TcpStream::connect(gateway.addr()).await.expect("a connection");
+    client.write_all(b"PROXY TC").await.expect("sent");
+    let open = async || gateway.metric("switchback_connections", &[]).await == 1.0;
+    eventually(SOON, "it is there", open).await;
+    client.set_zero_linger().expect("a reset");
+    drop(client);
+    eventually(SOON, "it is refused", async || refused(&gateway).await > before).await;
+    let limit = [("limit", "handshake_timeout")];
+    assert_eq!(gateway.metric("switchback_limits_hit_total", &limit).await, 0.0);
+}
+
+#[tokio::test]
 async fn who_is_not_trusted_names_nobody() {
     let backend = Backend::start().await;
     let gateway = proxied(&backend, "10.0.0.0/8").await;

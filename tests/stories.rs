@@ -57,22 +57,25 @@ struct Stage {
 
 impl Stage {
     async fn build() -> Self {
-        const PLAIN: &[(&str, fn() -> Behavior)] = &[
-            ("refused", || Behavior::RefuseConnections),
-            ("dropped", || Behavior::DropSyns),
-            ("stale", || Behavior::CloseOnReuse { executed: true, ending: Ending::Rst }),
-            ("closed", || Behavior::CloseBeforeAnswer(Ending::Fin)),
-            ("silent", || Behavior::AcceptAndSilent { reads: true }),
-            ("garbage", || Behavior::Garbage("no answer at all\r\n\r\n".into())),
-            ("huge", || Behavior::HugeHeader(3_000_000)),
-            ("unavailable", || Behavior::status(503)),
-            ("cut", || Behavior::TruncatedBody {
-                framing: Framing::ContentLength,
-                declared: 1000,
-                sent: 10,
-                ending: Ending::Fin,
-            }),
-            ("left", || Behavior::AcceptAndSilent { reads: true }),
+        let plain = [
+            ("refused", Behavior::RefuseConnections),
+            ("dropped", Behavior::DropSyns),
+            ("stale", Behavior::CloseOnReuse { executed: true, ending: Ending::Rst }),
+            ("closed", Behavior::CloseBeforeAnswer(Ending::Fin)),
+            ("silent", Behavior::AcceptAndSilent { reads: true }),
+            ("garbage", Behavior::Garbage("no answer at all\r\n\r\n".into())),
+            ("huge", Behavior::HugeHeader(3_000_000)),
+            ("unavailable", Behavior::status(503)),
+            (
+                "cut",
+                Behavior::TruncatedBody {
+                    framing: Framing::ContentLength,
+                    declared: 1000,
+                    sent: 10,
+                    ending: Ending::Fin,
+                },
+            ),
+            ("left", Behavior::AcceptAndSilent { reads: true }),
         ];
         let mut gateway = Gateway::builder();
         let mut add = |name: &str, endpoint: String, yaml: &str| {
@@ -83,8 +86,8 @@ impl Stage {
                 .route_yaml(&format!("{{ path: /{name}/, pool: {name} }}"));
         };
         let mut backends = Vec::new();
-        for (name, behavior) in PLAIN {
-            let backend = Backend::with(behavior()).await;
+        for (name, behavior) in plain {
+            let backend = Backend::with(behavior).await;
             add(name, backend.addr().to_string(), "");
             backends.push(backend);
         }

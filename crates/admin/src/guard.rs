@@ -51,7 +51,9 @@ impl Peer {
     pub(crate) fn may_be_rebound(&self, headers: &HeaderMap) -> bool {
         let rebound = |host: &str| {
             let name = without_port(host);
-            !is_this_machine(host) && name.contains('.') && !name.ends_with(".localhost")
+            !is_this_machine(host)
+                && name.contains(['.', '\u{fffd}'])
+                && !name.ends_with(".localhost")
         };
         matches!(self, Self::Tcp { .. })
             && self.is_here()
@@ -168,9 +170,15 @@ fn is_same(shown: &[u8], token: &[u8]) -> bool {
     pairs.fold(0, |differing, (one, other)| differing | (one ^ other)) == 0
 }
 
+/// A field as text, [`UNREADABLE`] for several: which of them counts would be for whoever reads it.
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
-    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+    let mut fields = headers.get_all(name).iter();
+    let (field, other) = (fields.next()?, fields.next());
+    Some(field.to_str().ok().filter(|_| other.is_none()).unwrap_or(UNREADABLE))
 }
+
+/// What stands for a field that is no text, or for several.
+const UNREADABLE: &str = "\u{fffd}";
 
 /// Whether a Host is an address, or the one name that no DNS server is asked for.
 fn is_this_machine(host: &str) -> bool {

@@ -16,6 +16,7 @@ mod fetch;
 mod guard;
 mod history;
 mod pieces;
+mod places;
 mod probe;
 mod problem;
 mod routes;

@@ -24,10 +24,15 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::guard::Peer;
+use crate::places::Places;
 use crate::routes::{AdminState, router};
 
 /// Connections at once; more wait in the kernel's queue.
-const CONNECTIONS: usize = 128;
+const CONNECTIONS: usize = 1024;
+/// Of these, how many are dealt with; the others wait.
+const PLACES: usize = 128;
+/// Of these, how many from one address.
+const OF_ONE: usize = PLACES / 2;
 /// From accepting a connection to the end of its request's header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// From accepting a connection to the end of its answer.
@@ -79,27 +84,33 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (listener, router) = (listener.into(), router(state));
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let (places, by_address) = (Arc::new(Semaphore::new(PLACES)), Places::new(OF_ONE));
     let mut connections = JoinSet::new();
     let mut complaint = None;
     let mut shutdown = pin!(shutdown);
     loop {
-        let place = tokio::select! {
+        let entered = tokio::select! {
             () = &mut shutdown => break,
             // The semaphore is never closed.
-            Ok(place) = Arc::clone(&places).acquire_owned() => place,
+            Ok(entered) = Arc::clone(&room).acquire_owned() => entered,
         };
         let came = tokio::select! {
             () = &mut shutdown => break,
             came = accept(&listener, &mut complaint) => came,
         };
-        let router = router.clone();
+        let (router, places, by_address) = (router.clone(), places.clone(), by_address.clone());
         connections.spawn(async move {
+            let own = match &came {
+                Came::Tcp(_, Peer::Tcp { from, .. }) => Some(by_address.take(from.ip()).await),
+                _ => None,
+            };
+            let place = places.acquire_owned().await;
             match came {
                 Came::Tcp(stream, peer) => converse(stream, router.layer(Extension(peer))).await,
                 Came::Unix(stream) => converse(stream, router.layer(Extension(Peer::Unix))).await,
             }
-            drop(place);
+            drop((place, own, entered));
         });
         while connections.try_join_next().is_some() {}
     }

@@ -73,6 +73,8 @@ pub struct Ctx {
     pub(crate) stopped_by_a_limit: bool,
     /// The status that the gateway answers if nothing else follows.
     pub(crate) status: Option<u16>,
+    /// Whether it has come to its end and was counted.
+    pub(crate) accounted: bool,
     /// Its line of the access log, until it is written; `None`, too, where there is no log, nothing has
     /// failed, and no span is exported.
     pub(crate) record: Option<Box<AccessRecord>>,
@@ -160,6 +162,7 @@ impl Ctx {
             details: None,
             stopped_by_a_limit: false,
             status: None,
+            accounted: false,
             record: None,
             _in_flight: gateway.drain.admit(),
             _counted: gateway.metrics.request_started(),
@@ -266,22 +269,26 @@ impl Ctx {
 
 impl Drop for Ctx {
     /// A request that did not come to its end: the process leaves, or its task panicked. It has its
-    /// line, too.
+    /// line, too, and is counted.
     fn drop(&mut self) {
-        if self.record.is_none() {
+        if self.accounted {
             return;
         }
         if let Some(attempt) = self.attempt.take() {
             let record = attempt.end(Outcome::Abandoned, None, self.began);
             self.attempted(record);
         }
+        let reason = Outcome::Abandoned.meaning().reason;
         self.failure = Some(Failure {
-            reason: Outcome::Abandoned.meaning().reason,
+            reason,
             detail: None,
             origin: Origin::Gateway,
             decision: None,
             pool: self.forward.as_ref().map(|forward| forward.pool.standing()),
         });
+        let duration = self.gateway.clock.now() - self.began;
+        self.generation.route_metrics(self.route).request_finished(None, duration);
+        self.gateway.metrics.client_error(Origin::Gateway, false, reason);
         self.log();
     }
 }

@@ -58,11 +58,10 @@ impl Trace {
 /// Takes a request into its trace, and removes a `traceparent` that is none.
 pub(crate) fn admit(request: &mut RequestHeader, traces: &Traces) -> Option<Trace> {
     let mut fields = request.headers.get_all(&TRACEPARENT).iter();
-    let parent = match (fields.next(), fields.next()) {
-        (Some(field), None) => parse(field.as_bytes()),
-        _ => None,
-    };
-    if parent.is_none() {
+    let (field, more) = (fields.next(), fields.next());
+    let is_there = field.is_some();
+    let parent = field.filter(|_| more.is_none()).and_then(|field| parse(field.as_bytes()));
+    if is_there && parent.is_none() {
         request.remove_header(&TRACEPARENT);
     }
     let context = match parent {

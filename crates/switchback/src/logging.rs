@@ -5,10 +5,10 @@
 //! a request or a connection (rustls warns of a name in a hello, hyper of a header), and that is in
 //! the access log and the metrics. So it is a list of who is let through, not of who is not: a library that
 //! comes with the next version is silent. As a second bound everybody but us may write ten lines a minute
-//! all together, panics included: a client that has found one should not fill the disk with it.
+//! all together, and so may panics: a client that has found one should not fill the disk with it.
 //!
 //! `RUST_LOG` takes the place of the list; the second bound stays, unless it asks for `debug` or `trace` of
-//! somebody.
+//! somebody. Panics are told whatever it says.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
@@ -27,7 +27,7 @@ const DEFAULT: &str = "off,switchback=info,pingora_core::server=warn,pingora_cor
 /// How our own targets begin.
 const OURS: &str = "switchback";
 
-/// The target of panics: heard wherever we are, bounded as if somebody else's.
+/// The target of panics: always heard, and bounded for themselves.
 const PANIC: &str = "switchback::panic";
 
 /// Lines that all others may write in a [`WINDOW`].
@@ -38,12 +38,19 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub(crate) fn start() {
     let asked = env::var("RUST_LOG").ok().filter(|filter| !filter.trim().is_empty());
     let logger = Builder::new()
-        .parse_filters(asked.as_deref().unwrap_or(DEFAULT))
+        // The longest name that fits counts, wherever it stands.
+        .parse_filters(&format!("{PANIC}=error,{}", asked.as_deref().unwrap_or(DEFAULT)))
         .format_target(false)
         .format_timestamp_millis()
         .build();
     let most = logger.filter();
-    if log::set_boxed_logger(Box::new(Bounded { logger, others: Mutex::default() })).is_ok() {
+    if log::set_boxed_logger(Box::new(Bounded {
+        logger,
+        others: Mutex::default(),
+        panics: Mutex::default(),
+    }))
+    .is_ok()
+    {
         log::set_max_level(most);
         std::panic::set_hook(Box::new(panicked));
     }
@@ -64,6 +71,7 @@ fn panicked(panic: &PanicHookInfo<'_>) {
 struct Bounded {
     logger: Logger,
     others: Mutex<Window>,
+    panics: Mutex<Window>,
 }
 
 /// What others have written lately.
@@ -97,9 +105,14 @@ impl Window {
 }
 
 impl Bounded {
-    fn is_bounded(&self, record: &Record<'_>) -> bool {
-        let ours = record.target().starts_with(OURS) && record.target() != PANIC;
-        !ours && self.logger.filter() <= LevelFilter::Info
+    /// What bounds a line, and whose lines these are.
+    fn bound(&self, record: &Record<'_>) -> Option<(&Mutex<Window>, &'static str)> {
+        match record.target() {
+            PANIC => Some((&self.panics, "panics")),
+            target if target.starts_with(OURS) => None,
+            _ if self.logger.filter() > LevelFilter::Info => None,
+            _ => Some((&self.others, "libraries")),
+        }
     }
 }
 
@@ -112,16 +125,15 @@ impl Log for Bounded {
         if !self.logger.matches(record) {
             return;
         }
-        let passes = match self.is_bounded(record) {
-            true => self.others.lock().pass(Instant::now()),
-            false => Passes::Yes,
-        };
+        let Some((window, whose)) = self.bound(record) else { return self.logger.log(record) };
+        let passes = window.lock().pass(Instant::now());
         if passes != Passes::No {
             self.logger.log(record);
         }
         if passes == Passes::Last {
-            let said = format_args!("libraries and panics have no more lines within {WINDOW:?}");
-            self.logger.log(&Record::builder().level(Level::Warn).target(OURS).args(said).build());
+            let said = format_args!("{whose} have no more lines within {WINDOW:?}");
+            self.logger
+                .log(&Record::builder().level(Level::Error).target(PANIC).args(said).build());
         }
     }
 

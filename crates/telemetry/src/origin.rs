@@ -9,7 +9,7 @@ pub enum Origin {
     Gateway,
     /// The endpoint's own answer was passed on.
     Endpoint,
-    /// The client went away or sent what cannot be answered otherwise.
+    /// The client went away, sent what cannot be answered otherwise, or asked for what no route is for.
     Client,
 }
 

@@ -23,7 +23,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use switchback_core::plan::TracingPlan;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::message::{ExportResponse, PartialSuccess};
@@ -46,6 +46,9 @@ pub(crate) struct Collector {
     timeout: Duration,
     kept: Option<SendRequest<Full<Bytes>>>,
 }
+
+/// An answer whose body is still to come, and its connection.
+type Answer = (Response<Incoming>, SendRequest<Full<Bytes>>);
 
 /// Why an export was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,21 +109,20 @@ impl Collector {
     /// If nothing of it was.
     pub(crate) async fn export(&mut self, body: Bytes) -> Result<PartialSuccess, Refusal> {
         let patience = self.timeout;
-        match timeout(patience, self.answer(body)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Refusal::Later(None, format!("no answer within {patience:?}"))),
-        }
+        let end = Instant::now() + patience;
+        let answer = timeout_at(end, self.answer(body)).await;
+        let late = |_| Refusal::Later(None, format!("no answer within {patience:?}"));
+        self.read(answer.map_err(late)??, end).await
     }
 
-    async fn answer(&mut self, body: Bytes) -> Result<PartialSuccess, Refusal> {
+    async fn answer(&mut self, body: Bytes) -> Result<Answer, Refusal> {
         if let Some(kept) = self.kept.take().filter(|kept| !kept.is_closed())
             && let Ok(answer) = self.post(kept, body.clone()).await
         {
-            return self.read(answer).await;
+            return Ok(answer);
         }
         let fresh = self.connect().await.map_err(later)?;
-        let answer = self.post(fresh, body).await.map_err(later)?;
-        self.read(answer).await
+        self.post(fresh, body).await.map_err(later)
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Box<dyn std::error::Error>> {
@@ -138,7 +140,7 @@ impl Collector {
         &self,
         mut connection: SendRequest<Full<Bytes>>,
         body: Bytes,
-    ) -> Result<(Response<Incoming>, SendRequest<Full<Bytes>>), hyper::Error> {
+    ) -> Result<Answer, hyper::Error> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.clone().into();
@@ -148,16 +150,18 @@ impl Collector {
         Ok((answer, connection))
     }
 
-    /// Reads an answer to its end, and keeps its connection.
+    /// Reads an answer to its end, and keeps its connection if that comes in time.
     async fn read(
         &mut self,
-        (answer, connection): (Response<Incoming>, SendRequest<Full<Bytes>>),
+        (answer, connection): Answer,
+        end: Instant,
     ) -> Result<PartialSuccess, Refusal> {
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, ANSWER).collect().await;
+        let body = timeout_at(end, Limited::new(body, ANSWER).collect()).await;
+        let body = body.ok().and_then(Result::ok);
         let status = head.status;
         if !status.is_success() {
-            self.kept = body.is_ok().then_some(connection);
+            self.kept = body.is_some().then_some(connection);
             let why = format!("it answers {status}");
             return Err(match status {
                 StatusCode::TOO_MANY_REQUESTS
@@ -168,7 +172,7 @@ impl Collector {
             });
         }
         // It has said that it took them; whatever the rest is, to send them again would be wrong.
-        let Ok(body) = body else { return Ok(PartialSuccess::default()) };
+        let Some(body) = body else { return Ok(PartialSuccess::default()) };
         self.kept = Some(connection);
         let response = ExportResponse::decode(body.to_bytes()).unwrap_or_default();
         Ok(response.partial_success.unwrap_or_default())

@@ -49,7 +49,7 @@ pub(super) async fn request(
 ) -> Result<Response, Problem> {
     let Path(id) = id.map_err(no_text)?;
     let why = "no such request is kept: only the last 1,000 are that failed or were rescued by a retry, \
-               and as many that their clients broke; the access log has all the others";
+               and as many that their clients broke or that no route is for; the access log has all the others";
     let found = operator.request(&id).await;
     found.map(json_text).ok_or_else(|| problem(StatusCode::NOT_FOUND, why))
 }

@@ -34,6 +34,7 @@ fn without_a_token_this_machine_passes_and_others_do_not() {
     assert!(passes("10.0.0.5", &[]), "the machine's own address");
     assert!(passes(HERE, &[("host", "127.0.0.1:9900"), ("origin", "http://127.0.0.1:9900")]));
     assert!(!passes(ELSEWHERE, &[("host", "localhost")]));
+    assert!(!passes(HERE, &[("host", "localhost"), ("host", "evil.example.com")]));
 }
 
 #[test]
@@ -111,4 +112,6 @@ fn a_name_with_a_dot_that_leads_here_may_be_rebound() {
         assert_eq!(peer.may_be_rebound(&headers(&[("host", host)])), is_so, "{peer:?} {host}");
     }
     assert!(!from(HERE).may_be_rebound(&headers(&[])));
+    let two = headers(&[("host", "localhost"), ("host", "evil.example.com")]);
+    assert!(from(HERE).may_be_rebound(&two));
 }

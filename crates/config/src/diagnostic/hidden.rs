@@ -4,7 +4,7 @@
 //! told for certain, too much is hidden rather than too little. A key and a variable are no secret; who
 //! stands in a URL is one.
 
-use crate::effective::secret::is_secret;
+use crate::effective::secret::is_meant_secret as is_secret;
 use crate::source::Source;
 
 /// So many lines above one are looked at for the key that it is below.
@@ -140,12 +140,12 @@ fn starred(line: &str) -> String {
     format!("{}{}{}", &line[..start], stars(inner), &line[start + inner.len()..])
 }
 
-/// The first colon that ends a key: with a blank or nothing behind it, or a quote before it.
+/// The first colon that ends a key: with a blank, a tab or nothing behind it, or a quote before it.
 fn separator(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let ends_key = |at: usize| {
         let is_quoted = at > 0 && matches!(bytes[at - 1], b'"' | b'\'');
-        bytes.get(at + 1).is_none_or(|next| *next == b' ') || is_quoted
+        bytes.get(at + 1).is_none_or(|next| matches!(next, b' ' | b'\t')) || is_quoted
     };
     let mut colons = text.match_indices(':').map(|(at, _)| at);
     colons.find(|&at| ends_key(at))
@@ -153,7 +153,7 @@ fn separator(text: &str) -> Option<usize> {
 
 /// The last word of what stands before a colon.
 fn key(before: &str) -> &str {
-    let word = before.trim_end_matches(['"', '\'']);
+    let word = before.trim_end().trim_end_matches(['"', '\'']);
     word.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or_default()
 }
 
@@ -161,7 +161,7 @@ fn key(before: &str) -> &str {
 fn length(text: &str, is_flow: bool) -> usize {
     let first = text.chars().next();
     if let Some(quote) = first.filter(|first| matches!(first, '"' | '\'')) {
-        return text[1..].find(quote).map_or(text.len(), |at| at + 2);
+        return quoted(text, quote);
     }
     if matches!(first, Some('{' | '[')) {
         return closed(text).unwrap_or(text.len());
@@ -174,17 +174,30 @@ fn length(text: &str, is_flow: bool) -> usize {
     text[..within + end].trim_end().len()
 }
 
+/// How many bytes the quoted text takes that a text begins with: all, if it does not end in this line. In
+/// `"`, a backslash takes what follows with it; a `'` is written twice.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' && quote == '"' {
+            chars.next();
+        } else if c == quote && (quote == '"' || chars.next_if(|(_, next)| *next == c).is_none()) {
+            return at + 1;
+        }
+    }
+    text.len()
+}
+
 /// Where the bracket ends that a text begins with; `None`: not in this line.
 fn closed(text: &str) -> Option<usize> {
-    let (mut depth, mut quote) = (0, None);
+    let (mut depth, mut end) = (0, 0);
     for (at, c) in text.char_indices() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '{' | '[') => depth += 1,
-            (None, '}' | ']') => depth -= 1,
-            (None, _) => {}
+        match c {
+            _ if at < end => continue,
+            '"' | '\'' => end = at + quoted(&text[at..], c),
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            _ => {}
         }
         if depth == 0 {
             return Some(at + c.len_utf8());
@@ -212,6 +225,14 @@ mod tests {
             ("  secret: \"unfinished", "  secret: ***********"),
             ("  secret: a, b} c", "  secret: *******"),
             ("cookie: secret: ü", "cookie: secret: *"),
+            ("  token:\thunter2 x", "  token:\t*********"),
+            ("  token : hunter2 x", "  token : *********"),
+            ("  \"token\" : hunter2 x", "  \"token\" : *********"),
+            ("  token: \"a\\\"b c\" # ours", "  token: ******** # ours"),
+            ("  token: 'a''b c' # ours", "  token: ******** # ours"),
+            ("{ token: [ \"a\\\"]b\" ], x: y }", "{ token: [ ******* ], x: y }"),
+            ("  tokn: hunter2", "  tokn: *******"),
+            ("  Api-Secert: hunter2", "  Api-Secert: *******"),
             ("secret:", "secret:"),
             ("http: { path: /secret: }", "http: { path: /secret: }"),
             ("headers: { a: b, 'c': \"d, e\" } # x", "headers: { a: *, 'c': ****** } # x"),

@@ -53,6 +53,15 @@ pub(crate) fn is_secret(key: &str) -> bool {
     WORDS.contains(&last) || key.ends_with("private_key") || key == "headers"
 }
 
+/// The same, of what somebody wrote who may have meant the key of a secret, and made one slip.
+pub(crate) fn is_meant_secret(key: &str) -> bool {
+    const LONGEST: usize = 64;
+    let lower = key.to_ascii_lowercase();
+    let last = lower.rsplit(['_', '-']).next().unwrap_or_default();
+    let is_near = |word: &&str| strsim::damerau_levenshtein(last, word) <= 1;
+    is_secret(key) || last.len() <= LONGEST && WORDS.iter().any(is_near)
+}
+
 /// Replaces every secret of a tree by its fingerprint.
 pub(super) fn redact(tree: &mut Value) {
     match tree {

@@ -12,8 +12,9 @@ use crate::schema::{self, Gateway};
 use crate::source::Span;
 use crate::value::token;
 
-/// The longest path that fits into a socket's address, on Linux with the zero byte at its end.
-const LONGEST: usize = 107;
+/// The longest path that fits into a socket's address, on Linux 107 bytes and a zero, while it is made: then
+/// a dot and the number of the process, of up to seven digits, stand behind it.
+const LONGEST: usize = 107 - 8;
 
 /// The admin listener; what is wrong is reported.
 pub(super) fn admin(

@@ -105,12 +105,16 @@ impl Failed<'_> {
 
     /// An operator's page about it.
     fn on(&self, page: &ErrorPage) -> Bytes {
-        let html = page.content_type.starts_with("text/html");
-        let id = if html { escaped(&self.id()) } else { self.id().into_owned() };
+        let id = match page.content_type {
+            kind if kind.starts_with("text/html") => escaped(&self.id()),
+            kind if kind.starts_with("application/json") => escaped_json(&self.id()),
+            _ => self.id().into_owned(),
+        };
         let Ok(text) = std::str::from_utf8(&page.body) else {
             return Bytes::copy_from_slice(&page.body);
         };
-        text.replace("{request_id}", &id).replace("{status}", &self.status.to_string()).into()
+        // The id comes last: that of a trusted proxy may have braces in it.
+        text.replace("{status}", &self.status.to_string()).replace("{request_id}", &id).into()
     }
 
     /// What happened, for programs (RFC 9457).
@@ -161,15 +165,22 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Appends a JSON string. What is written here has no control characters.
-fn push_json(out: &mut String, text: &str) {
-    out.push('"');
+/// Text within a JSON string. What is written here has no control characters.
+fn escaped_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
     for character in text.chars().filter(|it| !it.is_control()) {
         if matches!(character, '"' | '\\') {
             out.push('\\');
         }
         out.push(character);
     }
+    out
+}
+
+/// Appends a JSON string.
+fn push_json(out: &mut String, text: &str) {
+    out.push('"');
+    out.push_str(&escaped_json(text));
     out.push('"');
 }
 
@@ -178,7 +189,7 @@ mod tests {
     use super::*;
     use http::header::ACCEPT;
 
-    const ID: &str = "a\"<b>&\\";
+    const ID: &str = "a\"<b>&\\{status}";
 
     fn answered(accept: Option<&str>, pages: &ErrorPages) -> (String, String) {
         let headers: HeaderMap =
@@ -206,12 +217,12 @@ mod tests {
         assert_eq!(kind, "application/problem+json");
         assert_eq!(
             problem,
-            "{\"title\":\"Payload Too Large\",\"status\":413,\"request_id\":\"a\\\"<b>&\\\\\",\
+            "{\"title\":\"Payload Too Large\",\"status\":413,\"request_id\":\"a\\\"<b>&\\\\{status}\",\
              \"detail\":\"the body is \\\"too\\\" large\"}\n"
         );
         let (kind, page) = answered(Some("text/html,*/*;q=0.8"), &none);
         assert_eq!(kind, "text/html; charset=utf-8");
-        assert!(page.contains("<code>a&quot;&lt;b&gt;&amp;\\</code>"), "{page}");
+        assert!(page.contains("<code>a&quot;&lt;b&gt;&amp;\\{status}</code>"), "{page}");
         assert!(page.contains("<p>the body is &quot;too&quot; large</p>"), "{page}");
     }
 
@@ -229,8 +240,10 @@ mod tests {
         let pages = page("text/html; charset=utf-8", "<p>{status}: {request_id} {other}");
         let (kind, body) = answered(Some("application/json"), &pages);
         assert_eq!(kind, "text/html; charset=utf-8");
-        assert_eq!(body, "<p>413: a&quot;&lt;b&gt;&amp;\\ {other}");
+        assert_eq!(body, "<p>413: a&quot;&lt;b&gt;&amp;\\{status} {other}");
         let (_, body) = answered(None, &page("text/plain; charset=utf-8", "id {request_id}"));
         assert_eq!(body, format!("id {ID}"));
+        let (_, body) = answered(None, &page("application/json", "{\"id\":\"{request_id}\"}"));
+        assert_eq!(body, "{\"id\":\"a\\\"<b>&\\\\{status}\"}");
     }
 }

@@ -1,5 +1,6 @@
 //! What comes before the first request: a PROXY header, a TLS handshake.
 
+use std::io;
 use std::net::SocketAddr;
 
 use pingora_core::protocols::{ALPN, Ssl};
@@ -41,10 +42,11 @@ pub(super) async fn introduction(
         match stream.read_ahead().await {
             Ok(0) => return Err("the connection ended before its end"),
             Ok(_) => {}
-            Err(_) => {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 gateway.metrics.limit_hit(Limit::HandshakeTimeout);
                 return Err("it did not come in time");
             }
+            Err(_) => return Err("the connection broke before its end"),
         }
     };
     stream.watch().off();

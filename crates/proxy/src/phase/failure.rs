@@ -270,7 +270,10 @@ fn unexplained(error: &Error) -> Failure {
     let (reason, origin) = match (error.esource(), error.etype()) {
         (
             ErrorSource::Downstream,
-            ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed,
+            ErrorType::ReadError
+            | ErrorType::WriteError
+            | ErrorType::WriteTimedout
+            | ErrorType::ConnectionClosed,
         ) => (Outcome::ClientGone.meaning().reason, Origin::Client),
         (ErrorSource::Downstream, _) => (refusal::BAD_REQUEST, Origin::Client),
         _ => (Outcome::Abandoned.meaning().reason, Origin::Gateway),
@@ -292,5 +295,18 @@ fn status(error: &Error) -> Option<u16> {
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(408),
         (ErrorSource::Downstream, _) => Some(400),
         _ => Some(500),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_takes_nothing_is_gone_over_either_protocol() {
+        for kind in [ErrorType::WriteError, ErrorType::WriteTimedout] {
+            let failure = unexplained(&Error::new_down(kind));
+            assert_eq!((failure.reason, failure.origin), ("client_gone", Origin::Client));
+        }
     }
 }

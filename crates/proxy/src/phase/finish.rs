@@ -20,6 +20,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Accounts for the request.
 pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error>, ctx: &mut Ctx) {
+    ctx.accounted = true;
     if let Some(watch) = &ctx.watch {
         watch.off();
     }

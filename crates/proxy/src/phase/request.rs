@@ -127,7 +127,8 @@ pub(crate) async fn route(gateway: &Gateway, session: &mut Session, ctx: &mut Ct
         let failure = Failure {
             reason: refusal::NO_ROUTE,
             detail: None,
-            origin: Origin::Gateway,
+            // A scanner asks for thousands, and none of them says anything of the gateway.
+            origin: Origin::Client,
             decision: None,
             pool: None,
         };

@@ -80,19 +80,19 @@ impl PoolHandle {
         }
     }
 
-    /// The endpoints that are configured now, with all that is known of them.
+    /// The endpoints that are configured now, with all that is known of them. Requests wait for the pool's lock,
+    /// so under it is only copied what it guards.
     pub fn report(&self) -> Vec<EndpointReport> {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
+        let untold: Arc<str> = "".into();
         let state = self.shared.state.lock();
-        let report = |(place, seat): (switchback_core::EndpointIndex, &Arc<super::Seat>)| {
+        let guarded = |(place, seat): (switchback_core::EndpointIndex, &Arc<super::Seat>)| {
             let endpoint = &state.pool.endpoints()[place.at()];
-            let story = seat.story.lock();
-            let why = story.why.clone();
-            EndpointReport {
+            let report = EndpointReport {
                 address: seat.address,
                 status: endpoint.status(),
                 since: wall - (now - endpoint.since),
-                why: why.unwrap_or_else(|| self.unchanged(endpoint.status()).into()),
+                why: untold.clone(),
                 ejected_until: endpoint.ejected_until().map(|until| wall + (until - now)),
                 reachable: endpoint.is_reachable(),
                 weight: endpoint.plan.weight,
@@ -102,11 +102,26 @@ impl PoolHandle {
                 overridden: state.overrides.get(&seat.address).copied().unwrap_or_default(),
                 in_flight: endpoint.in_flight,
                 latency: endpoint.latency(now),
-                last_probe: story.last_probe.clone(),
-                outcomes: seat.metrics.outcomes().collect(),
-            }
+                last_probe: None,
+                outcomes: Vec::new(),
+            };
+            (seat.clone(), report)
         };
-        state.seated().map(report).collect()
+        let guarded: Vec<_> = state.seated().map(guarded).collect();
+        drop(state);
+        guarded.into_iter().map(|(seat, report)| self.told(&seat, report)).collect()
+    }
+
+    /// With what is remembered of the endpoint.
+    fn told(&self, seat: &super::Seat, report: EndpointReport) -> EndpointReport {
+        let story = seat.story.lock();
+        let why = story.why.clone();
+        EndpointReport {
+            why: why.unwrap_or_else(|| self.unchanged(report.status).into()),
+            last_probe: story.last_probe.clone(),
+            outcomes: seat.metrics.outcomes().collect(),
+            ..report
+        }
     }
 
     /// Why an endpoint stands as it does that has always stood so.

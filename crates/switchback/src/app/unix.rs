@@ -9,13 +9,14 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
 };
 use thiserror::Error;
 
@@ -40,7 +41,7 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::PermissionDenied => "; the gateway's user must be able to write in that folder",
         _ if error.raw_os_error() == Some(TOO_LONG) => {
-            "; with what is added while it is made, a path has 107 bytes at most"
+            "; with what is added while it is made, a path has 99 bytes at most"
         }
         _ => "",
     }
@@ -60,7 +61,7 @@ pub(super) fn bound(path: &Path) -> Result<UnixListener, SocketError> {
     }
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(SocketError::Foreign),
-        Ok(_) if is_answered(path) => return Err(SocketError::Taken),
+        Ok(_) if is_answered(path)? => return Err(SocketError::Taken),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
@@ -70,27 +71,36 @@ pub(super) fn bound(path: &Path) -> Result<UnixListener, SocketError> {
     if fs::symlink_metadata(&beside).is_ok_and(|found| found.file_type().is_socket()) {
         fs::remove_file(&beside)?;
     }
-    let made = made(&beside, path);
-    if made.is_err() {
-        // What is there is ours, if anything is.
+    let socket = socket(SocketFlags::empty())?;
+    // Where this fails, whatever is there is another's.
+    bound_there(&socket, &beside)?;
+    let opened = opened(&socket, &beside, path);
+    if opened.is_err() {
         let _ = fs::remove_file(&beside);
     }
-    Ok(made?)
+    Ok(opened.map(|()| socket.into())?)
 }
 
-fn made(beside: &Path, path: &Path) -> io::Result<UnixListener> {
-    let address = SocketAddrUnix::new(beside)?;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    bind(&socket, &address)?;
+fn socket(flags: SocketFlags) -> io::Result<OwnedFd> {
+    let flags = flags | SocketFlags::CLOEXEC;
+    Ok(socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
+}
+
+fn bound_there(socket: &OwnedFd, path: &Path) -> io::Result<()> {
+    Ok(bind(socket, &SocketAddrUnix::new(path)?)?)
+}
+
+fn opened(socket: &OwnedFd, beside: &Path, path: &Path) -> io::Result<()> {
     fs::set_permissions(beside, Permissions::from_mode(0o600))?;
-    listen(&socket, BACKLOG)?;
-    fs::rename(beside, path)?;
-    Ok(socket.into())
+    listen(socket, BACKLOG)?;
+    fs::rename(beside, path)
 }
 
-/// Only a refusal says that nobody listens. Who has a full queue, or does not let us in, lives.
-fn is_answered(path: &Path) -> bool {
-    !UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+/// Only a refusal says that nobody listens. Who has a full queue, or does not let us in, lives. Does not wait
+/// for a place in that queue: a process that is stopped would be waited for for ever.
+fn is_answered(path: &Path) -> io::Result<bool> {
+    let socket = socket(SocketFlags::NONBLOCK)?;
+    Ok(connect(&socket, &SocketAddrUnix::new(path)?) != Err(Errno::CONNREFUSED))
 }
 
 /// The name under which a socket is made: all that it will be known by to those who have it.
@@ -136,6 +146,8 @@ impl SocketFile {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -173,6 +185,26 @@ mod tests {
     }
 
     #[test]
+    fn a_living_one_whose_queue_is_full_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let living = socket(SocketFlags::empty()).unwrap();
+        let address = SocketAddrUnix::new(&path).unwrap();
+        bind(&living, &address).unwrap();
+        listen(&living, 0).unwrap();
+        let waits = || {
+            let client = socket(SocketFlags::NONBLOCK).unwrap();
+            connect(&client, &address).map(|()| client)
+        };
+        let waiting: Vec<_> = std::iter::repeat_with(waits).take(8).map_while(Result::ok).collect();
+        assert!(waiting.len() < 8, "the queue is full");
+        let (done, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(bound(&path).err()));
+        let refused = told.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+        assert!(matches!(refused, Some(SocketError::Taken)), "{refused:?}");
+    }
+
+    #[test]
     fn what_is_no_socket_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
@@ -181,6 +213,10 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         std::os::unix::fs::symlink(&path, folder.path().join("link")).unwrap();
         assert!(matches!(bound(&folder.path().join("link")), Err(SocketError::Foreign)));
+        let (path, number) = (folder.path().join("other.sock"), std::process::id().to_string());
+        fs::write(beside(&path, &number), "precious").unwrap();
+        assert!(bound(&path).is_err());
+        assert_eq!(fs::read_to_string(beside(&path, &number)).unwrap(), "precious");
     }
 
     #[test]
@@ -189,7 +225,7 @@ mod tests {
         let error = bound(&folder.path().join("none/admin.sock")).unwrap_err().to_string();
         assert!(error.contains("none does not exist; make it"), "{error}");
         let error = bound(&folder.path().join("x".repeat(120))).unwrap_err().to_string();
-        assert!(error.contains("a path has 107 bytes at most"), "{error}");
+        assert!(error.contains("a path has 99 bytes at most"), "{error}");
         assert!(names(&folder).is_empty());
     }
 

@@ -13,7 +13,7 @@ use switchback_config::diff::{Changes, Side};
 use switchback_config::{Loaded, ProcessEnvironment};
 
 use super::admin::{Gateway, Whom};
-use super::trouble;
+use super::{print, trouble};
 
 /// What follows the options in the help.
 const MORE: &str = "\
@@ -71,9 +71,7 @@ pub(crate) fn run(diff: &Diff) -> ExitCode {
             Err(error) => return trouble(&error.to_string()),
         },
     };
-    // A reader that went away has seen enough.
-    let _ = writeln!(io::stdout(), "{text}");
-    ExitCode::from(if changes.is_empty() { 0 } else { DIFFERS })
+    print(&(text + "\n"), if changes.is_empty() { 0 } else { DIFFERS })
 }
 
 fn compare(gateway: &Gateway, next: &Loaded) -> Result<Changes, String> {

@@ -1,7 +1,8 @@
 //! `switchback drain`.
 //!
 //! With `--wait` it looks at what is in flight, five times a second. A queue of events was rejected: the
-//! answer of a pool costs the gateway less than a request, and a look cannot be missed.
+//! answer of a pool of the usual size costs the gateway less than a request, and a look cannot be missed. A
+//! large pool is looked at less often.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -42,8 +43,10 @@ pub(crate) struct Drain {
     timeout: Duration,
 }
 
-/// Between two looks.
+/// Between two looks, at least.
 const PAUSE: Duration = Duration::from_millis(200);
+/// So many times as long as a look takes is the pause after it.
+const SPARE: u32 = 5;
 
 /// The time was over.
 const STILL: u8 = 1;
@@ -81,14 +84,17 @@ fn wait(
     end: Instant,
 ) -> Result<Endpoint, String> {
     let mut left = Left::default();
+    let mut pause = PAUSE;
     loop {
         let now = Instant::now();
         if endpoint.in_flight == 0 || now >= end {
             return Ok(endpoint);
         }
         left.show(target, &endpoint);
-        std::thread::sleep(PAUSE.min(end - now));
+        std::thread::sleep(pause.min(end - now));
+        let begun = Instant::now();
         endpoint = target.find(gateway)?;
+        pause = PAUSE.max(begun.elapsed() * SPARE);
         if endpoint.overridden.state != Some(State::Drain) {
             let status = plain(&endpoint.status);
             return Err(format!("{target}: somebody else has ended its drain; it is {status}"));

@@ -107,11 +107,21 @@ fn tell(format: Format, told: Result<Told, String>) -> ExitCode {
                 Format::Text => told.text + "\n",
                 Format::Json => json::text(&told.json),
             };
-            // A reader that went away has seen enough.
-            let _ = io::stdout().write_all(text.as_bytes());
-            ExitCode::from(told.status)
+            print(&text, told.status)
         }
         Err(why) => trouble(&why),
+    }
+}
+
+/// Prints what was found out, and ends with this status. A reader that went away has seen enough; one that
+/// could not take all of it, as a full disk, has not.
+fn print(text: &str, status: u8) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            trouble(&format!("standard output: {error}"))
+        }
+        _ => ExitCode::from(status),
     }
 }
 

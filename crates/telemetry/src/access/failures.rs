@@ -1,7 +1,7 @@
 //! The requests that failed, or were rescued by a retry, lately: what an operator asks about first.
 //!
 //! Two rings, because a client can fail as often as it likes: what clients did wrong must not push out what
-//! the gateway or an endpoint did. Each holds records as the access log has them, and shows them in the
+//! the gateway or an endpoint did. Each ring holds records as the access log has them, and shows them in the
 //! same words.
 
 use std::collections::VecDeque;
@@ -105,4 +105,55 @@ fn json(record: &AccessRecord) -> Vec<u8> {
 fn lock<T>(ring: &Mutex<T>) -> MutexGuard<'_, T> {
     // A queue of shared records is in order after a panic, too.
     ring.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::access::{Attempts, Failure, Text};
+
+    fn failed(id: &str, reason: &'static str, origin: Origin) -> AccessRecord {
+        AccessRecord {
+            time: UNIX_EPOCH,
+            id: Text::from(id),
+            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            method: Text::from_static("GET"),
+            host: None,
+            path: Text::from_static("/"),
+            referer: None,
+            user_agent: None,
+            trace_id: None,
+            status: Some(404),
+            bytes_in: 0,
+            bytes_out: 0,
+            duration: Duration::ZERO,
+            queued: Duration::ZERO,
+            route: None,
+            pool: None,
+            protocol: "HTTP/1.1",
+            attempts: Attempts::new(),
+            attempts_omitted: 0,
+            failure: Some(Failure { reason, detail: None, origin, decision: None, pool: None }),
+        }
+    }
+
+    #[test]
+    fn what_clients_can_do_at_will_pushes_out_nothing_of_ours() {
+        let failures = Failures::new(2);
+        failures.keep(&failed("ours", "connection_refused", Origin::Gateway));
+        for _ in 0..3 {
+            failures.keep(&failed("broken", "http_request_error", Origin::Client));
+            failures.keep(&failed("lost", "destination_not_found", Origin::Client));
+        }
+        let shown = |by_clients| {
+            let filter = Filter { by_clients, ..Filter::default() };
+            let json = String::from_utf8(failures.json(&filter)).unwrap();
+            ["ours", "broken", "lost"].map(|id| json.matches(&format!("\"{id}\"")).count())
+        };
+        assert_eq!((shown(false), shown(true)), ([1, 0, 0], [0, 1, 1]));
+        assert!(failures.find("lost").is_some());
+    }
 }

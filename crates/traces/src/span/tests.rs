@@ -134,7 +134,7 @@ fn an_error_is_what_the_gateway_or_an_endpoint_did() {
         ),
         (
             Some(404),
-            failed("destination_not_found", Origin::Gateway),
+            failed("destination_not_found", Origin::Client),
             false,
             Some("destination_not_found"),
         ),

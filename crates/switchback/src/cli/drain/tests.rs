@@ -80,19 +80,6 @@ fn a_drain_that_somebody_else_ends_is_no_drain() {
 }
 
 #[test]
-fn the_last_one_of_a_pool_is_drained_only_by_force() {
-    let canned = Canned::start(|line, _| match line.split(' ').next() {
-        Some("GET") => (200, pool(&json!({}), 0)),
-        _ if line.ends_with("?force=true") => (204, String::new()),
-        _ => (409, r#"{"detail":"nobody would be left","may_be_forced":true}"#.to_owned()),
-    });
-    let why = drained(&canned.gateway, &drain(false, Duration::ZERO)).err().unwrap();
-    assert!(why.ends_with(": nobody would be left\n`--force` does it all the same"), "{why}");
-    let forced = Drain { force: true, ..drain(false, Duration::ZERO) };
-    assert!(drained(&canned.gateway, &forced).is_ok());
-}
-
-#[test]
 fn an_unknown_pool_or_endpoint_is_told_with_those_that_there_are() {
     let canned = Canned::start(|line, _| match line {
         "GET /api/v1/pools?endpoints=false" => {

@@ -5,13 +5,17 @@
 //! somebody asks about.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::super::admin::plain;
 use super::Found;
+
+/// The longest line that is looked at whole, in bytes: ours are far shorter. What is longer is no line of ours,
+/// such as the hole of zeros that a log has where it was cut while it was written.
+const LONGEST: u64 = 1024 * 1024;
 
 /// What a log has.
 #[derive(Default)]
@@ -59,9 +63,13 @@ impl Seen {
         let mut line = Vec::new();
         // As the log has it: an id may have quotes.
         let needle = Value::from(id).to_string();
-        while log.read_until(b'\n', &mut line)? > 0 {
-            self.lines += 1;
-            self.objects += u64::from(line.starts_with(b"{"));
+        let mut goes_on = false;
+        while log.by_ref().take(LONGEST).read_until(b'\n', &mut line)? > 0 {
+            if !goes_on {
+                self.lines += 1;
+                self.objects += u64::from(line.starts_with(b"{"));
+            }
+            goes_on = !line.ends_with(b"\n");
             if has(&line, needle.as_bytes()) {
                 let value: Option<Value> = serde_json::from_slice(&line).ok();
                 let same = |value: &Value| value.get("id").and_then(Value::as_str) == Some(id);
@@ -96,6 +104,15 @@ mod tests {
         assert_eq!((found.lines, found.objects), (5, 4));
         assert!(seen(log, "b").found.is_none());
         assert!(seen(log, "").found.is_none());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_held_whole() {
+        let zeros = io::repeat(0).take(3 * LONGEST + 5);
+        let mut log = BufReader::new(zeros.chain(&b"\n{\"id\":\"a\"}\n"[..]));
+        let mut seen = Seen::default();
+        seen.read(&mut log, "a").unwrap();
+        assert_eq!((seen.lines, seen.objects, seen.found.is_some()), (2, 1, true));
     }
 
     #[test]

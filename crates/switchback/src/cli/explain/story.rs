@@ -30,7 +30,7 @@ pub(super) fn story(record: &Record) -> String {
             let left_out = counted(record.attempts_omitted, "more attempt", "more attempts");
             lines.push(format!("({left_out} of which nothing was noted)"));
             lines.push(String::new());
-            number += record.attempts_omitted;
+            number = number.saturating_add(record.attempts_omitted);
         }
         lines.extend(self::attempt(number, attempt));
     }
@@ -80,7 +80,7 @@ fn ending(record: &Record) -> String {
             1 => format!("It went through: the client got {status} {after}."),
             tries => format!(
                 "It was rescued: the client got {status} {after}, from attempt {}.",
-                tries as u64 + record.attempts_omitted
+                record.attempts_omitted.saturating_add(tries as u64)
             ),
         };
     };

@@ -164,3 +164,16 @@ fn every_outcome_and_decision_has_its_sentence_in_the_story() {
     );
     assert!(text.contains("What followed: pray"), "{text}");
 }
+
+#[test]
+fn a_line_that_nobody_of_us_wrote_does_no_harm() {
+    let attempt = json!({ "endpoint": "\u{1b}[2J", "outcome": "\u{9b}2J", "start_ms": -1, "duration_ms": 1e308 });
+    for reason in [json!(null), json!("\u{202e}")] {
+        let text = told(json!({
+            "id": "\u{1b}]0;", "status": 200, "duration_ms": -1.0, "attempts": [attempt, attempt],
+            "attempts_omitted": u64::MAX, "reason": reason, "healthy": 5, "total": 0,
+        }));
+        let drives = |it| it != '\n' && crate::cli::json::drives_a_terminal(it);
+        assert!(!text.contains(drives), "{text:?}");
+    }
+}
