@@ -39,8 +39,6 @@ pub struct Ctx {
     pub(crate) expects_continue: bool,
     /// Whether the client asks for another protocol.
     pub(crate) upgrade: bool,
-    /// How long Pingora would have kept the connection before it passed an interim answer on.
-    pub(crate) keepalive: Option<u64>,
     /// The request id.
     pub(crate) id: Text,
     /// The trace that it belongs to, if it belongs to one.
@@ -131,7 +129,7 @@ impl Ctx {
     const SHOWN: usize = 10;
 
     pub(crate) fn new(gateway: &Arc<Gateway>) -> Self {
-        let incoming = Incoming::current();
+        let incoming = Incoming::take();
         let (last, expects_continue, upgrade) = incoming
             .as_ref()
             .map_or((true, false, false), |it| (it.last, it.expects_continue, it.upgrade));
@@ -145,7 +143,6 @@ impl Ctx {
             last,
             expects_continue,
             upgrade,
-            keepalive: None,
             id: Text::from_static(""),
             trace: None,
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),

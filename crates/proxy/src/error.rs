@@ -76,7 +76,7 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
     if circumstances.shared && refused(error) {
         return Outcome::StreamRefused;
     }
-    let silent = !facts.answer_begun && !answer_had_begun(error);
+    let silent = !facts.answer_begun && facts.status.is_none() && !answer_had_begun(error);
     if !facts.reused && silent && tls_words::refuses_certificate(&cause(error)) {
         // With TLS 1.3 an endpoint looks at our certificate when we may have sent the request already. What
         // comes before the end of its handshake, it does not read.

@@ -10,6 +10,8 @@
 
 mod trailer;
 
+use std::ops::Range;
+
 use crate::head::Framing;
 use crate::head::scan::is_text;
 use crate::refusal::Refusal;
@@ -83,6 +85,20 @@ impl Body {
     ///
     /// The refusal, as soon as nothing that may follow would help, and at each call from then on.
     pub fn read(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        self.read_data(bytes, |_| {})
+    }
+
+    /// As [`Self::read`], and names the places within `bytes` that hold data, in their order: what is left are sizes,
+    /// line ends, extensions and trailers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_data(
+        &mut self,
+        bytes: &[u8],
+        mut data: impl FnMut(Range<usize>),
+    ) -> Result<usize, Refusal> {
         let mut at = 0;
         loop {
             let rest = &bytes[at..];
@@ -90,14 +106,24 @@ impl Body {
                 Part::Done => return Ok(at),
                 Part::Refused(refusal) => return Err(refusal),
                 _ if rest.is_empty() => return Ok(at),
-                Part::Length(left) => match self.skip(rest, left, &mut at) {
-                    0 => Part::Done,
-                    left => Part::Length(left),
-                },
-                Part::Data(left) => match self.skip(rest, left, &mut at) {
-                    0 => Part::DataEnd,
-                    left => Part::Data(left),
-                },
+                Part::Length(left) => {
+                    let here = self.skip(rest, left);
+                    data(at..at + here);
+                    at += here;
+                    match left - here as u64 {
+                        0 => Part::Done,
+                        left => Part::Length(left),
+                    }
+                }
+                Part::Data(left) => {
+                    let here = self.skip(rest, left);
+                    data(at..at + here);
+                    at += here;
+                    match left - here as u64 {
+                        0 => Part::DataEnd,
+                        left => Part::Data(left),
+                    }
+                }
                 part => {
                     at += 1;
                     self.after(part, rest[0]).unwrap_or_else(Part::Refused)
@@ -112,18 +138,26 @@ impl Body {
         matches!(self.part, Part::Done)
     }
 
+    /// How many bytes of data are still to come before anything else, as far as that is known.
+    #[must_use]
+    pub fn due(&self) -> Option<u64> {
+        match self.part {
+            Part::Length(left) | Part::Data(left) => Some(left),
+            _ => None,
+        }
+    }
+
     /// The bytes of the body so far, without the chunked coding.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// Skips data, of which so much is left; returns what is left then.
-    fn skip(&mut self, bytes: &[u8], left: u64, at: &mut usize) -> u64 {
+    /// How much of the data that is left is here.
+    fn skip(&mut self, bytes: &[u8], left: u64) -> usize {
         let here = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
-        *at += here;
         self.received = self.received.saturating_add(here as u64);
-        left - here as u64
+        here
     }
 
     /// What comes after this byte of the chunked coding.

@@ -19,10 +19,12 @@
 //! how the bytes were cut.
 
 mod field;
+mod fields;
 mod line;
 mod said;
 pub(crate) mod scan;
 
+pub use fields::fields;
 pub use scan::is_token;
 
 use std::ops::Range;
@@ -76,6 +78,8 @@ pub struct Head {
     pub version: Version,
     /// How its body is framed.
     pub framing: Framing,
+    /// Whether the client keeps the connection after it (RFC 9112, section 9.3).
+    pub persistent: bool,
     /// Whether it asks for an upgrade: HTTP/1.1, with an `Upgrade` that `Connection` names.
     pub upgrade: bool,
     /// Whether the client awaits a 100 before it sends the body; never in HTTP/1.0.
@@ -193,6 +197,7 @@ impl HeadReader {
             len: self.at,
             version: self.version,
             framing: self.said.framing(),
+            persistent: !self.said.close && (is_http11 || self.said.keep_alive),
             upgrade: is_http11 && self.said.upgrade(),
             expects_continue: is_http11 && self.said.expects_continue,
             underscores: self.said.underscores,

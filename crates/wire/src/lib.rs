@@ -15,7 +15,7 @@ mod refusal;
 mod target;
 
 pub use body::Body;
-pub use head::{Framing, Head, HeadLimits, HeadReader, Version, is_token};
+pub use head::{Framing, Head, HeadLimits, HeadReader, Version, fields, is_token};
 pub use host::is_host;
 pub use refusal::{REFUSALS, Refusal};
 pub use target::{is_method, is_target};

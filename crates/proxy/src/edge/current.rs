@@ -1,12 +1,14 @@
 //! What is known of a request before its phases: its connection, and who watches its client.
 //!
 //! Pingora makes the context of a request out of nothing (`new_ctx`), and hands sessions around that
-//! know of the connection what Pingora knows. So it stands beside the task that runs the request.
+//! know of the connection what Pingora knows. It does so before it waits for anything. So what is known stands beside the thread
+//! while the request's future is polled for the first time, and belongs to whoever takes it then.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-
-use tokio::task_local;
 
 use super::watch::Watch;
 
@@ -24,7 +26,7 @@ pub(crate) struct Connection {
 }
 
 /// A request as it comes in.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) connection: Arc<Connection>,
     pub(crate) watch: Arc<Watch>,
@@ -36,18 +38,27 @@ pub(crate) struct Incoming {
     pub(crate) upgrade: bool,
 }
 
-task_local! {
-    static INCOMING: Incoming;
+thread_local! {
+    static INCOMING: Cell<Option<Incoming>> = const { Cell::new(None) };
 }
 
 impl Incoming {
     /// Runs a request that came in so.
     pub(super) async fn run<F: Future>(self, request: F) -> F::Output {
-        INCOMING.scope(self, request).await
+        let mut request = pin!(request);
+        let mut incoming = Some(self);
+        poll_fn(|cx| {
+            let Some(incoming) = incoming.take() else { return request.as_mut().poll(cx) };
+            INCOMING.set(Some(incoming));
+            let polled = request.as_mut().poll(cx);
+            INCOMING.take();
+            polled
+        })
+        .await
     }
 
-    /// Of the request that this task runs; `None` outside of [`Self::run`].
-    pub(crate) fn current() -> Option<Self> {
-        INCOMING.try_with(Clone::clone).ok()
+    /// Of the request that this thread is about to run; `None` after that, and outside of [`Self::run`].
+    pub(crate) fn take() -> Option<Self> {
+        INCOMING.take()
     }
 }

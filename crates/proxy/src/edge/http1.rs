@@ -14,6 +14,7 @@ use switchback_telemetry::metrics::Limit;
 use switchback_wire::{Framing, Head, HeadLimits, HeadReader, Refusal};
 
 use super::current::{Connection, Incoming};
+use super::http1_session::{Back, Ended, Http1Session};
 use super::refuse::refuse;
 use super::stream::ClientStream;
 
@@ -54,6 +55,7 @@ where
     A: HttpServerApp + Send + Sync + 'static,
 {
     let mut served = 0_u32;
+    let back = Arc::new(Back::default());
     // One for all its requests: to wait anew for each would cost each of them a lock.
     let mut closing = pin!(gateway.drain.reached(Phase::Closing));
     loop {
@@ -84,7 +86,6 @@ where
         if last {
             gateway.metrics.limit_hit(Limit::RequestsPerConnection);
         }
-        stream.begin(&head, &limits);
         stream.watch().client_waits(head.expects_continue);
         let incoming = Incoming {
             connection: connection.clone(),
@@ -93,15 +94,21 @@ where
             expects_continue: head.expects_continue,
             upgrade: head.upgrade && matches!(head.framing, Framing::None | Framing::Length(0)),
         };
-        let mut session = ServerSession::new_http1(stream);
-        // Any: that a connection is kept is decided when its request is admitted.
-        session.set_keepalive(Some(1));
-        let reusable = incoming.run(app.process_new_http(session, shutdown)).await;
-        let Some((next, _)) = reusable.map(|it| it.consume()) else { return Then::Nothing };
-        let Ok(next) = next.into_any().downcast::<ClientStream>() else { return Then::Nothing };
-        stream = next;
-        if !stream.end() {
-            return Then::Nothing;
+        let session = match Http1Session::new(stream, &head, &limits, back.clone()) {
+            Ok(session) => ServerSession::new_custom(Box::new(session)),
+            Err((stream, refusal)) => {
+                refuse(stream, gateway, connection, refusal).await;
+                return Then::Nothing;
+            }
+        };
+        incoming.run(app.process_new_http(session, shutdown)).await;
+        match back.take() {
+            Some(Ended::Again(next)) => stream = next,
+            Some(Ended::Close(stream)) => {
+                stream.close().await;
+                return Then::Nothing;
+            }
+            None => return Then::Nothing,
         }
     }
 }

@@ -4,7 +4,8 @@
 //! places          is there room for one more connection?
 //! opening         the PROXY header of a trusted proxy, the TLS handshake
 //!   http1         a head in time, of bounded size, that can be read in one way only  ◄──┐
-//!   │ stream      … given to Pingora; its body followed to its end ─────────────────────┘
+//!   │ http1_session  … as Pingora may see it; its body followed to its end;
+//!   │ answer_writer  its answer ─────────────────────────────────────────────────────────┘
 //!   http2         requests beside each other, each under its own watch
 //! refuse          what is none of that gets an answer, and its line in the log
 //! ```
@@ -14,8 +15,10 @@
 //! head, repairs what is ambiguous, and knows of no connection before its first request
 //! (docs/decisions/0013-edge.md).
 
+mod answer_writer;
 mod current;
 mod http1;
+mod http1_session;
 mod http2;
 mod http2_session;
 mod opening;

@@ -1,11 +1,8 @@
-//! The stream of a client, as Pingora may see it.
+//! The stream of a client, under a [`Watch`].
 //!
-//! Pingora parses leniently, bounds a read but not a request's head, and takes whatever follows a body
-//! for its next request. So what it reads has been looked at: a head is given to it only when all of it
-//! has come and is sound, a body is followed byte by byte to its end, and what lies behind that stays
-//! here until the next request is wanted. While Pingora waits for an endpoint, and reads the client only
-//! to notice that it leaves, the next request is read ahead, so that the [`Watch`] is kept as well for
-//! clients that do not wait for their answers (RFC 9112, section 9.3.2).
+//! What has been read of it and not been taken stays here: the head that is not complete, the requests that a client sends ahead.
+//! While an endpoint is awaited the client is read only to notice that it leaves; then the next request is read ahead, so that the
+//! watch is kept as well for clients that do not wait for their answers (RFC 9112, section 9.3.2).
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -14,19 +11,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::SslDigest;
 use pingora_core::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
-    Stream, TimingDigest, UniqueID, UniqueIDType,
+    ALPN, Digest, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest,
+    Ssl, Stream, TimingDigest, UniqueID, UniqueIDType,
 };
 use switchback_core::Timestamp;
 use switchback_core::plan::LimitsPlan;
 use switchback_runtime::{Clock, Gateway};
 use switchback_telemetry::Metrics;
 use switchback_telemetry::metrics::Limit;
-use switchback_wire::{Body, Head, Refusal};
+use switchback_wire::Head;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::watch::{Pace, Timer, Watch};
@@ -49,22 +46,11 @@ pub(crate) struct ClientStream {
     ahead: BytesMut,
     /// Whether the client has closed its half, behind what is ahead.
     ended: bool,
-    message: Option<Message>,
+    digest: Option<Arc<Digest>>,
     send_timeout: Duration,
     send_timer: Timer,
     /// Until when the client must take something of what waits to be sent, and what it had taken before.
     send_by: Option<(Timestamp, Option<u64>)>,
-}
-
-/// A message of HTTP/1 on its way to Pingora.
-#[derive(Debug)]
-struct Message {
-    /// How many bytes of its head are still to be given, all of them ahead.
-    head: usize,
-    body: Body,
-    pace: Pace,
-    /// Whether the client had closed its half before it began: it sent all its requests ahead, and waits.
-    behind_end: bool,
 }
 
 impl ClientStream {
@@ -79,7 +65,7 @@ impl ClientStream {
             timer: Timer::default(),
             ahead: BytesMut::new(),
             ended: false,
-            message: None,
+            digest: None,
             send_timeout: limits.send_timeout,
             send_timer: Timer::default(),
             send_by: None,
@@ -110,23 +96,49 @@ impl ClientStream {
         std::future::poll_fn(|cx| self.poll_ahead(cx)).await
     }
 
-    /// Gives the next message to Pingora: its head, which is all ahead, and what follows of its body.
-    pub(super) fn begin(&mut self, head: &Head, limits: &LimitsPlan) {
-        self.skip(head.skip);
-        self.send_timeout = limits.send_timeout;
-        self.message = Some(Message {
-            head: head.len - head.skip,
-            body: Body::new(head.framing),
-            pace: Pace::new(limits),
-            behind_end: self.ended,
+    /// What is known of the connection below, made once.
+    pub(super) fn digest(&mut self) -> Arc<Digest> {
+        let inner = &self.inner;
+        let digest = self.digest.get_or_insert_with(|| {
+            Arc::new(Digest {
+                ssl_digest: inner.get_ssl_digest(),
+                timing_digest: inner.get_timing_digest(),
+                proxy_digest: inner.get_proxy_digest(),
+                socket_digest: inner.get_socket_digest(),
+            })
         });
+        digest.clone()
     }
 
-    /// Whether all of the message has been given, and another may follow.
-    pub(super) fn end(&mut self) -> bool {
-        let tunnel = self.watch.is_tunnel();
-        let done = self.message.take().is_some_and(|it| it.head == 0 && it.body.is_done());
-        done && !tunnel
+    /// Takes a head, which is all ahead, without an empty line before it.
+    pub(super) fn take_head(&mut self, head: &Head) -> Bytes {
+        self.skip(head.skip);
+        self.take_ahead(head.len - head.skip)
+    }
+
+    /// Takes so much of what is ahead.
+    pub(super) fn take_ahead(&mut self, length: usize) -> Bytes {
+        if length >= self.ahead.len() {
+            return std::mem::take(&mut self.ahead).freeze();
+        }
+        self.ahead.split_to(length).freeze()
+    }
+
+    /// Keeps these limits from now on.
+    pub(super) fn limit(&mut self, limits: &LimitsPlan) {
+        self.send_timeout = limits.send_timeout;
+    }
+
+    /// Whether the client has closed its half, behind what is ahead.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Lets go of what is of no use between requests.
+    pub(super) fn rest(&mut self) {
+        if self.ahead.is_empty() {
+            self.ahead = BytesMut::new();
+        }
     }
 
     /// Closes the connection, and over TLS says so.
@@ -143,9 +155,7 @@ impl ClientStream {
             // Most heads fit into that. Below it lies a buffer of Pingora's, so more is no system call more.
             self.ahead.reserve(1024);
         }
-        let read = pin!(self.inner.read_buf(&mut self.ahead)).poll(cx);
-        if let Poll::Ready(read) = read {
-            self.ended = matches!(read, Ok(0));
+        if let Poll::Ready(read) = self.poll_fill(cx, 0) {
             return Poll::Ready(read);
         }
         ready!(self.watch.poll_expired(&mut self.timer, cx));
@@ -167,47 +177,68 @@ impl ClientStream {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Of the message's body.
-    fn poll_body(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(message) = self.message.as_mut() else { return Poll::Ready(Ok(())) };
+    /// Reads up to so many bytes more of a body, of which so much has come, and which is to come at this pace; zero: there is no
+    /// more.
+    pub(super) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        pace: &mut Pace,
+        received: u64,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        if self.ended {
+            return Poll::Ready(Ok(0));
+        }
+        if let Poll::Ready(read) = self.poll_fill(cx, most) {
+            self.watch.moved();
+            pace.moved(self.clock);
+            return Poll::Ready(read);
+        }
+        if self.watch.is_body_due()
+            && let Poll::Ready(refusal) =
+                pace.poll_too_slow(received, self.clock, &mut self.timer, cx)
+        {
+            self.watch.refuse(refusal);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal.details)));
+        }
+        ready!(self.watch.poll_expired(&mut self.timer, cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Some of what comes, as it comes; `None`: there is no more.
+    pub(super) fn poll_raw_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<io::Result<Option<Bytes>>> {
         if self.ahead.is_empty() {
-            let before = buf.filled().len();
-            if let Poll::Ready(result) = Pin::new(&mut self.inner).poll_read(cx, buf) {
-                result?;
+            if self.ended {
+                return Poll::Ready(Ok(None));
+            }
+            if let Poll::Ready(read) = self.poll_fill(cx, most) {
                 self.watch.moved();
-                message.pace.moved(self.clock);
-                let length = message.body.read(&buf.filled()[before..]);
-                let length = length.map_err(|refusal| broken(&self.watch, refusal))?;
-                // What is not the body's is of the next request.
-                self.ahead.extend_from_slice(&buf.filled()[before + length..]);
-                buf.set_filled(before + length);
-            } else {
-                let received = message.body.received();
-                let (pace, timer) = (&mut message.pace, &mut self.timer);
-                if self.watch.is_body_due()
-                    && let Poll::Ready(refusal) =
-                        pace.poll_too_slow(received, self.clock, timer, cx)
-                {
-                    return Poll::Ready(Err(broken(&self.watch, refusal)));
+                if read? == 0 {
+                    return Poll::Ready(Ok(None));
                 }
-                ready!(self.watch.poll_expired(timer, cx));
+            } else {
+                ready!(self.watch.poll_expired(&mut self.timer, cx));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-        } else {
-            let length = self.ahead.len().min(buf.remaining());
-            let length = message.body.read(&self.ahead[..length]);
-            let length = length.map_err(|refusal| broken(&self.watch, refusal))?;
-            buf.put_slice(&self.ahead.split_to(length));
         }
-        match self.watch.too_long(message.body.received()) {
-            Some(refusal) => Poll::Ready(Err(broken(&self.watch, refusal))),
-            None => Poll::Ready(Ok(())),
-        }
+        Poll::Ready(Ok(Some(std::mem::take(&mut self.ahead).freeze())))
+    }
+
+    /// Reads up to so many bytes more into what is ahead.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
+        self.ahead.reserve(most);
+        let read = ready!(pin!(self.inner.read_buf(&mut self.ahead)).poll(cx));
+        self.ended = matches!(read, Ok(0));
+        Poll::Ready(read)
     }
 
     /// Behind what was refused: drops what the client still sends, so that its answer is not lost in
     /// the reset that unread bytes cause.
-    fn poll_dropped(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_dropped(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.ahead.clear();
         let mut dropped = [0; 4096];
         loop {
@@ -219,8 +250,9 @@ impl ClientStream {
         }
     }
 
-    /// Behind the message: reads ahead, until the client leaves or the wait is over.
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Behind a message: reads ahead, until the client leaves or the wait is over. `waits`: it had closed its half before the
+    /// message, and so its end is not its leaving.
+    pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>, waits: bool) -> Poll<io::Result<()>> {
         while self.ahead.len() < AHEAD && !self.ended {
             // The end of a client that has sent more is not yet its leaving: it may only have said
             // all that it has to say.
@@ -228,7 +260,6 @@ impl ClientStream {
                 return Poll::Ready(Ok(()));
             }
         }
-        let waits = self.message.as_ref().is_some_and(|message| message.behind_end);
         if self.ended && self.ahead.is_empty() && !waits {
             return Poll::Ready(Ok(()));
         }
@@ -273,32 +304,13 @@ impl ClientStream {
     }
 }
 
-/// The error by which the rest of a request is refused.
-fn broken(watch: &Watch, refusal: Refusal) -> io::Error {
-    watch.refuse(refusal);
-    io::Error::new(io::ErrorKind::InvalidData, refusal.details)
-}
-
 impl AsyncRead for ClientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        match &mut this.message {
-            None => this.poll_raw(cx, buf),
-            Some(message) if message.head > 0 => {
-                let length = message.head.min(buf.remaining());
-                message.head -= length;
-                buf.put_slice(&this.ahead.split_to(length));
-                Poll::Ready(Ok(()))
-            }
-            Some(_) if this.watch.refused().is_some() => this.poll_dropped(cx),
-            Some(message) if !message.body.is_done() => this.poll_body(cx, buf),
-            Some(_) if this.watch.is_tunnel() => this.poll_raw(cx, buf),
-            Some(_) => this.poll_idle(cx),
-        }
+        self.poll_raw(cx, buf)
     }
 }
 

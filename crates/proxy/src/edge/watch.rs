@@ -32,8 +32,8 @@ pub(crate) struct Watch {
     /// By how much each byte that moves puts the deadline off, in nanoseconds; zero: not at all.
     extend: AtomicU64,
     expired: AtomicBool,
-    /// Whether what follows is no HTTP any more (101).
-    tunnel: AtomicBool,
+    /// Whether the connection ends with this request.
+    closes: AtomicBool,
     /// Whether the client waits to be told to send its body, so that none is due from it.
     waits: AtomicBool,
     /// The most bytes of the request's body; [`NEVER`]: no limit.
@@ -49,7 +49,7 @@ impl Watch {
             deadline: AtomicU64::new(NEVER),
             extend: AtomicU64::new(0),
             expired: AtomicBool::new(false),
-            tunnel: AtomicBool::new(false),
+            closes: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             max_body: AtomicU64::new(NEVER),
             refused: Mutex::new(None),
@@ -80,13 +80,13 @@ impl Watch {
         self.expired.swap(false, Ordering::Relaxed)
     }
 
-    /// From now on bytes pass as they are.
-    pub(crate) fn begin_tunnel(&self) {
-        self.tunnel.store(true, Ordering::Relaxed);
+    /// The connection ends with this request, which a client of HTTP/1 is told if its answer has not begun.
+    pub(crate) fn close_after(&self) {
+        self.closes.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_tunnel(&self) -> bool {
-        self.tunnel.load(Ordering::Relaxed)
+    pub(super) fn closes(&self) -> bool {
+        self.closes.load(Ordering::Relaxed)
     }
 
     /// Notes whether the client waits to be told to send its body (`Expect: 100-continue`).
@@ -118,7 +118,7 @@ impl Watch {
         self.off();
         self.expired.store(false, Ordering::Relaxed);
         self.waits.store(false, Ordering::Relaxed);
-        self.tunnel.store(false, Ordering::Relaxed);
+        self.closes.store(false, Ordering::Relaxed);
         *self.refused.lock() = None;
         self.max_body.store(NEVER, Ordering::Relaxed);
     }

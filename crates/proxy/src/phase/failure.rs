@@ -64,7 +64,8 @@ pub(crate) fn proxying(
     let body_sent = body_sent(session);
     let circumstances = Circumstances { expired, header_sent, body_sent, shared };
     let outcome = error::proxying(&error, &attempt.facts, circumstances);
-    let detail = match (expired, header_sent) {
+    let answered = attempt.facts.status.is_some();
+    let detail = match (expired, answered) {
         (true, false) => "no header of an answer in time".to_owned(),
         (true, true) => "silent for too long".to_owned(),
         (false, _) => error::detail(&error, outcome),
@@ -190,7 +191,9 @@ pub(crate) async fn answer(session: &mut Session, error: &Error, ctx: &mut Ctx) 
     let status = if begun { None } else { ctx.status.or_else(|| status(error)) };
     let reason = ctx.failure.as_ref().map_or(refusal::BAD_REQUEST, |failure| failure.reason);
     if let Some(status) = status {
-        session.set_keepalive(None);
+        if let Some(watch) = &ctx.watch {
+            watch.close_after();
+        }
         // A client that cannot be answered is gone; there is nobody left to tell.
         let failed = Failed { status, reason, details: ctx.details, id: &ctx.id };
         let answer = answer::error(&failed, &session.req_header().headers, ctx.error_pages());

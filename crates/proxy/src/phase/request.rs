@@ -49,28 +49,13 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
         ctx.record = Some(Box::new(record(session.req_header(), ctx, &gateway.access_log)));
     }
 
-    if gateway.drain.leaving() || ctx.last {
-        session.set_keepalive(None);
-    } else if session.get_keepalive().is_some() {
-        // Only where Pingora keeps the connection at all: setting it elsewhere would revive one
-        // that it has refused to reuse.
-        session.set_keepalive(Some(whole_seconds(ctx.generation.plan.client_keepalive)));
-    }
-    // The limits are our stream's (crate::edge), which knows for whom is waited.
-    session.as_downstream_mut().set_read_timeout(None);
-
-    if session.req_header().version == Version::HTTP_10 {
-        session.set_ignore_info_resp(true);
+    if let Some(watch) = ctx.watch.as_ref().filter(|_| gateway.drain.leaving() || ctx.last) {
+        watch.close_after();
     }
     match admission::refusal(session.req_header(), &ctx.generation.plan.limits) {
         Some(refusal) => Err(refused(ctx, refusal)),
         None => Ok(()),
     }
-}
-
-/// Rounded up: zero would mean for ever.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 /// What the access log shows of the request itself.

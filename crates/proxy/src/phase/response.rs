@@ -44,16 +44,11 @@ pub(crate) fn header(
         return Err(Error::explain(ErrorType::InvalidHTTPHeader, fault).into_up());
     }
     if interim {
-        // Pingora gives a connection up with any answer that comes before the request's end: also with
-        // this one, for which the client may be waiting with its body.
-        ctx.keepalive = ctx.keepalive.or(session.get_keepalive());
         headers::strip_hop_by_hop(answer, false);
         return Ok(());
     }
-    if gateway.drain.leaving() {
-        session.set_keepalive(None);
-    } else if let Some(seconds) = ctx.keepalive.take() {
-        session.set_keepalive(Some(seconds));
+    if let Some(watch) = ctx.watch.as_ref().filter(|_| gateway.drain.leaving()) {
+        watch.close_after();
     }
     let status = answer.status.as_u16();
     let fails = ctx.target().is_some_and(|target| target.retry.statuses.contains(status));
@@ -95,7 +90,6 @@ pub(crate) fn header(
         watch.client_waits(false);
         let timeouts = &forward.pool.plan.timeouts;
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
-            watch.begin_tunnel();
             watch.while_moving(timeouts.tunnel);
         } else if session.as_mut().is_body_done() {
             watch.while_moving(timeouts.idle);

@@ -46,6 +46,10 @@ pub(super) struct Said {
     upgrade: bool,
     /// `Connection` names it.
     connection_upgrade: bool,
+    /// `Connection` says that this is the last request.
+    pub(super) close: bool,
+    /// `Connection` asks for the connection to be kept.
+    pub(super) keep_alive: bool,
 }
 
 impl Said {
@@ -91,8 +95,11 @@ impl Said {
             (14, Some(b'c')) if is(b"content-length") => self.has_length(&bytes[value]),
             (17, Some(b't')) if is(b"transfer-encoding") => self.has_coding(&bytes[value], version),
             (10, Some(b'c')) if is(b"connection") => {
-                let mut options = bytes[value].split(|&byte| byte == b',').map(scan::trim);
-                self.connection_upgrade |= options.any(|o| o.eq_ignore_ascii_case(b"upgrade"));
+                for option in bytes[value].split(|&byte| byte == b',').map(scan::trim) {
+                    self.connection_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+                    self.close |= option.eq_ignore_ascii_case(b"close");
+                    self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                }
                 Ok(())
             }
             (7, Some(b'u')) if is(b"upgrade") => {

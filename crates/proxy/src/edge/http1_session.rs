@@ -1,0 +1,593 @@
+//! A request of HTTP/1, as Pingora may see it.
+//!
+//! The edge has looked at each byte of a request's head before anybody may act on it, so its fields are taken from there, where they
+//! stand, and no second parser goes over them. To Pingora this is a "custom" session, as is that of HTTP/2
+//! ([`super::http2_session`]): its own would copy, wrap each read and write in a timer, and know less of what it reads. The waiting
+//! ends here as it does there: at the deadline of the [`Watch`], or when the client is too slow with its body.
+//!
+//! What the client is told of the connection is decided here, too: it is kept when the request was read to its end before its answer
+//! began, both sides want that, and the answer's end can be told without it (RFC 9112, section 9.3). Pingora has no way to return
+//! the stream of a session that is not its own; it goes back to the connection's loop when the session is dropped ([`Back`]).
+//! An answer that has not come to its end takes the connection with it, so that its client can see that.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use parking_lot::Mutex;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora_core::protocols::Digest;
+use pingora_core::protocols::http::HttpTask;
+use pingora_core::protocols::http::custom::CustomMessageWrite;
+use pingora_core::protocols::http::custom::server::Session;
+use pingora_core::protocols::l4::socket::SocketAddr;
+use pingora_core::{Error, ErrorType, OrErr, Result};
+use switchback_core::plan::LimitsPlan;
+use switchback_wire::{Body, Framing, Head, Refusal, fields};
+use tokio::io::AsyncWriteExt;
+
+use super::answer_writer::AnswerWriter;
+use super::stream::ClientStream;
+use super::watch::{Pace, Watch};
+
+type Messages = Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync>;
+
+/// How many fields a request gets on its way, so that its map has room for them.
+const ADDED_FIELDS: usize = 6;
+
+/// The most of a body that is read at once.
+const READ: usize = 64 * 1024;
+
+/// The most of a body that is kept to be sent again: as much as Pingora keeps.
+const KEPT: usize = 64 * 1024;
+
+/// Where the stream goes when its request is over.
+#[derive(Debug, Default)]
+pub(super) struct Back(Mutex<Option<Ended>>);
+
+/// How a request has left its connection.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Another request may follow.
+    Again(Box<ClientStream>),
+    /// All was said, and nothing more is to follow.
+    Close(Box<ClientStream>),
+}
+
+impl Back {
+    /// The stream of the request that is over; `None`: it broke.
+    pub(super) fn take(&self) -> Option<Ended> {
+        self.0.lock().take()
+    }
+}
+
+/// A request of HTTP/1 under a [`Watch`].
+pub(super) struct Http1Session {
+    /// `None` when it has been given back, which is the end.
+    stream: Option<Box<ClientStream>>,
+    back: Arc<Back>,
+    watch: Arc<Watch>,
+    digest: Arc<Digest>,
+    request: RequestHeader,
+    body: Body,
+    pace: Pace,
+    /// Whether the body has none at all.
+    is_empty: bool,
+    /// Whether the client had closed its half before the request began: it sent all its requests ahead, and waits.
+    behind_end: bool,
+    /// Whether it asks for another protocol, in a request that ends with its header.
+    upgrade: bool,
+    /// Whether the connection is kept, as far as is known.
+    keep: bool,
+    /// Whether the other protocol has come to its end.
+    tunnel_ended: bool,
+    received: usize,
+    kept: Option<Kept>,
+    answer: Option<Box<ResponseHeader>>,
+    writer: AnswerWriter,
+    drain_timeout: Option<Duration>,
+}
+
+/// What has come of a body, to be sent again.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: BytesMut,
+    truncated: bool,
+}
+
+impl Kept {
+    fn keep(&mut self, data: &[u8]) {
+        if self.truncated {
+            return;
+        }
+        if self.bytes.len() + data.len() > KEPT {
+            *self = Self { bytes: BytesMut::new(), truncated: true };
+        } else {
+            self.bytes.extend_from_slice(data);
+        }
+    }
+}
+
+/// The request that a head tells; `bytes` are the head's, without an empty line before.
+///
+/// # Errors
+/// What the head's reader lets through and the types of the `http` crate do not: few targets, names of more than 64 KiB.
+fn request(head: &Head, bytes: &Bytes) -> Result<RequestHeader> {
+    let place = |range: &std::ops::Range<usize>| range.start - head.skip..range.end - head.skip;
+    let method = bytes.get(place(&head.method)).unwrap_or_default();
+    let target = bytes.get(place(&head.target)).unwrap_or_default();
+    let method = Method::from_bytes(method).or_err(ErrorType::InvalidHTTPHeader, "method")?;
+    let mut request = RequestHeader::build(method, target, Some(head.fields + ADDED_FIELDS))?;
+    request.set_version(match head.version {
+        switchback_wire::Version::Http10 => Version::HTTP_10,
+        switchback_wire::Version::Http11 => Version::HTTP_11,
+    });
+    for (name, value) in fields(bytes) {
+        let value = HeaderValue::from_maybe_shared(bytes.slice(value));
+        let value = value.or_err(ErrorType::InvalidHTTPHeader, "field value")?;
+        request.append_header(bytes.slice(name), value)?;
+    }
+    Ok(request)
+}
+
+impl Http1Session {
+    /// The session of the request whose head is ahead in the stream.
+    ///
+    /// # Errors
+    /// The stream, with a refusal: the request cannot be told to anybody.
+    pub(super) fn new(
+        mut stream: Box<ClientStream>,
+        head: &Head,
+        limits: &LimitsPlan,
+        back: Arc<Back>,
+    ) -> std::result::Result<Self, (Box<ClientStream>, Refusal)> {
+        let bytes = stream.take_head(head);
+        let request = match request(head, &bytes) {
+            Ok(request) => request,
+            Err(_) => return Err((stream, INVALID_REQUEST)),
+        };
+        stream.limit(limits);
+        let is_empty = matches!(head.framing, Framing::None | Framing::Length(0));
+        let writer = AnswerWriter::new(request.method == Method::HEAD);
+        Ok(Self {
+            back,
+            watch: stream.watch().clone(),
+            digest: stream.digest(),
+            request,
+            body: Body::new(head.framing),
+            pace: Pace::new(limits),
+            is_empty,
+            behind_end: stream.is_ended(),
+            upgrade: head.upgrade && is_empty,
+            keep: head.persistent,
+            tunnel_ended: false,
+            received: 0,
+            kept: None,
+            answer: None,
+            writer,
+            drain_timeout: None,
+            stream: Some(stream),
+        })
+    }
+
+    /// The next of the request's body, or of what follows an upgrade.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        let Some(stream) = self.stream.as_mut() else { return Poll::Ready(Ok(None)) };
+        if self.writer.is_tunnel() {
+            if self.tunnel_ended {
+                return Poll::Ready(Ok(None));
+            }
+            let data = ready!(stream.poll_raw_piece(cx, READ)).map_err(unreadable)?;
+            self.tunnel_ended = data.is_none();
+            self.received += data.as_ref().map_or(0, Bytes::len);
+            return Poll::Ready(Ok(data));
+        }
+        if self.watch.refused().is_some() {
+            // What the client still sends is dropped, so that its answer is not lost in the reset that unread bytes cause.
+            ready!(stream.poll_dropped(cx)).map_err(unreadable)?;
+            return Poll::Ready(Err(gone("after its request was refused")));
+        }
+        while !self.body.is_done() {
+            if stream.ahead().is_empty() {
+                let due = self.body.due().map_or(READ, |due| usize::try_from(due).unwrap_or(READ));
+                let read =
+                    stream.poll_body(cx, &mut self.pace, self.body.received(), due.min(READ));
+                if ready!(read).map_err(unreadable)? == 0 {
+                    return Poll::Ready(Err(gone("in the middle of the request's body")));
+                }
+            }
+            let mut places = Places::None;
+            let body = &mut self.body;
+            let length = body.read_data(stream.ahead(), |place| places.add(place));
+            let length = match length {
+                Ok(length) => length,
+                Err(refusal) => return Poll::Ready(Err(broken(&self.watch, refusal))),
+            };
+            let piece = stream.take_ahead(length);
+            if let Some(refusal) = self.watch.too_long(self.body.received()) {
+                return Poll::Ready(Err(broken(&self.watch, refusal)));
+            }
+            if let Some(data) = places.of(&piece) {
+                self.received += data.len();
+                if let Some(kept) = &mut self.kept {
+                    kept.keep(&data);
+                }
+                return Poll::Ready(Ok(Some(data)));
+            }
+        }
+        Poll::Ready(Ok(None))
+    }
+
+    /// Behind the request: until the client leaves, or the wait is over.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Box<Error>> {
+        let Some(stream) = self.stream.as_mut() else { return Poll::Ready(gone("before")) };
+        Poll::Ready(match ready!(stream.poll_idle(cx, self.behind_end)) {
+            Ok(()) => gone("before its answer was complete"),
+            Err(error) => unreadable(error),
+        })
+    }
+
+    /// Takes a header to be sent; one that follows a final one is dropped, if the client has that.
+    fn header(&mut self, answer: Box<ResponseHeader>) {
+        let final_ =
+            !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS;
+        if !final_ && self.request.version == Version::HTTP_10 {
+            // It would take it for the answer (RFC 9110, section 15.2).
+            return;
+        }
+        self.writer.forget();
+        if self.writer.has_begun() {
+            return;
+        }
+        if final_ {
+            self.keep = self.keep && self.body.is_done() && !self.watch.closes();
+            let upgrade = self.upgrade && answer.version == Version::HTTP_11;
+            self.keep = self.writer.begin(&answer, self.keep, upgrade);
+        } else {
+            self.writer.interim(&answer);
+        }
+        self.answer = Some(answer);
+    }
+
+    /// Takes a part of the body; what is long is sent at once.
+    async fn data(&mut self, data: Bytes) -> Result<()> {
+        let Some(stream) = self.stream.as_mut() else { return Ok(()) };
+        self.writer.data(stream, data).await.or_err(ErrorType::WriteError, "writing the answer")
+    }
+
+    /// Sends what has been taken.
+    async fn flush(&mut self) -> Result<()> {
+        let Some(stream) = self.stream.as_mut() else { return Ok(()) };
+        self.writer.flush(stream).await.or_err(ErrorType::WriteError, "writing the answer")
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if self.writer.end() {
+            return Ok(());
+        }
+        self.keep = false;
+        Err(Error::explain(ErrorType::WriteError, "the answer is shorter than its header says"))
+    }
+
+    async fn tasks(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
+        let mut end = false;
+        for task in tasks {
+            end = match task {
+                HttpTask::Header(answer, end) => {
+                    self.header(answer);
+                    end
+                }
+                HttpTask::Body(data, end) | HttpTask::UpgradedBody(data, end) => {
+                    if let Some(data) = data {
+                        self.data(data).await?;
+                    }
+                    end
+                }
+                // Those of HTTP/1 Pingora does not pass on.
+                HttpTask::Trailer(_) | HttpTask::Done => true,
+                HttpTask::Failed(error) => {
+                    self.flush().await?;
+                    return Err(error);
+                }
+            };
+        }
+        if end {
+            self.end()?;
+        }
+        self.flush().await?;
+        Ok(end || self.writer.is_done())
+    }
+
+    async fn drain(&mut self) -> Result<()> {
+        while poll_fn(|cx| self.poll_data(cx)).await?.is_some() {}
+        Ok(())
+    }
+}
+
+impl Drop for Http1Session {
+    /// Gives the stream back, if the answer has come to its end.
+    fn drop(&mut self) {
+        let Some(mut stream) = self.stream.take().filter(|_| self.writer.is_complete()) else {
+            return;
+        };
+        let again = self.keep && self.body.is_done() && !self.watch.closes();
+        *self.back.0.lock() = Some(if again {
+            stream.rest();
+            Ended::Again(stream)
+        } else {
+            Ended::Close(stream)
+        });
+    }
+}
+
+/// Where the data of a body stands in what was read. Mostly it is one place.
+enum Places {
+    None,
+    One(std::ops::Range<usize>),
+    Many(Vec<std::ops::Range<usize>>),
+}
+
+impl Places {
+    fn add(&mut self, place: std::ops::Range<usize>) {
+        if place.is_empty() {
+            return;
+        }
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::One(place),
+            Self::One(first) => Self::Many(vec![first, place]),
+            Self::Many(mut places) => {
+                places.push(place);
+                Self::Many(places)
+            }
+        };
+    }
+
+    /// The data; `None`: there is none.
+    fn of(self, bytes: &Bytes) -> Option<Bytes> {
+        match self {
+            Self::None => None,
+            Self::One(place) => Some(bytes.slice(place)),
+            Self::Many(places) => {
+                let mut data =
+                    BytesMut::with_capacity(places.iter().map(ExactSizeIterator::len).sum());
+                for place in places {
+                    data.extend_from_slice(&bytes[place]);
+                }
+                Some(data.freeze())
+            }
+        }
+    }
+}
+
+/// What the head's reader lets through, and nobody can pass on.
+const INVALID_REQUEST: Refusal =
+    Refusal::bad("invalid_request", "the request's target or a field cannot be passed on");
+
+fn broken(watch: &Watch, refusal: Refusal) -> Box<Error> {
+    watch.refuse(refusal);
+    Error::explain(ErrorType::ReadError, refusal.details).into_down()
+}
+
+/// [`Watch::expired`] and [`Watch::refused`] say whether it was the client.
+fn unreadable(error: std::io::Error) -> Box<Error> {
+    Error::because(ErrorType::ReadError, "reading the client", error).into_down()
+}
+
+fn gone(when: &'static str) -> Box<Error> {
+    Error::explain(ErrorType::ConnectionClosed, when).into_down()
+}
+
+#[async_trait]
+impl Session for Http1Session {
+    fn req_header(&self) -> &RequestHeader {
+        &self.request
+    }
+
+    fn req_header_mut(&mut self) -> &mut RequestHeader {
+        &mut self.request
+    }
+
+    async fn read_body_bytes(&mut self) -> Result<Option<Bytes>> {
+        poll_fn(|cx| self.poll_data(cx)).await
+    }
+
+    async fn drain_request_body(&mut self) -> Result<()> {
+        if self.is_body_done() {
+            return Ok(());
+        }
+        match self.drain_timeout {
+            None => self.drain().await,
+            Some(patience) => {
+                tokio::time::timeout(patience, self.drain()).await.unwrap_or_else(|_| {
+                    Err(Error::explain(ErrorType::ReadTimedout, "the rest of the body").into_down())
+                })
+            }
+        }
+    }
+
+    async fn write_response_header(
+        &mut self,
+        answer: Box<ResponseHeader>,
+        _end: bool,
+    ) -> Result<()> {
+        self.header(answer);
+        self.flush().await.map_err(Error::into_down)
+    }
+
+    async fn write_response_header_ref(
+        &mut self,
+        answer: &ResponseHeader,
+        end: bool,
+    ) -> Result<()> {
+        self.write_response_header(Box::new(answer.clone()), end).await
+    }
+
+    async fn write_body(&mut self, data: Bytes, end: bool) -> Result<()> {
+        self.data(data).await.map_err(Error::into_down)?;
+        if end {
+            self.end().map_err(Error::into_down)?;
+        }
+        self.flush().await.map_err(Error::into_down)
+    }
+
+    async fn write_trailers(&mut self, _trailers: HeaderMap) -> Result<()> {
+        Ok(())
+    }
+
+    async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
+        self.tasks(tasks).await.map_err(|error| match error.esource() {
+            pingora_core::ErrorSource::Unset => error.into_down(),
+            _ => error,
+        })
+    }
+
+    /// The time limits are the watch's, and those of the stream.
+    fn set_read_timeout(&mut self, _timeout: Option<Duration>) {}
+
+    fn get_read_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    fn set_write_timeout(&mut self, _timeout: Option<Duration>) {}
+
+    fn get_write_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    fn set_total_drain_timeout(&mut self, timeout: Option<Duration>) {
+        self.drain_timeout = timeout;
+    }
+
+    fn get_total_drain_timeout(&self) -> Option<Duration> {
+        self.drain_timeout
+    }
+
+    fn request_summary(&self) -> String {
+        let host = self.request.headers.get(header::HOST).map(HeaderValue::as_bytes);
+        format!(
+            "{} {}, Host: {}",
+            self.request.method,
+            String::from_utf8_lossy(self.request.raw_path()),
+            String::from_utf8_lossy(host.unwrap_or_default())
+        )
+    }
+
+    fn response_written(&self) -> Option<&ResponseHeader> {
+        self.answer.as_deref().filter(|_| !self.writer.is_held())
+    }
+
+    /// Says that nothing more is sent.
+    async fn shutdown(&mut self, _code: u32, _context: &str) {
+        if let Some(stream) = self.stream.as_mut() {
+            // Whoever cannot be told has gone.
+            let _ = AsyncWriteExt::shutdown(&mut **stream).await;
+        }
+    }
+
+    fn is_body_done(&mut self) -> bool {
+        if self.writer.is_tunnel() { self.tunnel_ended } else { self.body.is_done() }
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        self.end()?;
+        self.tunnel_ended |= self.writer.is_tunnel();
+        self.flush().await
+    }
+
+    fn is_body_empty(&mut self) -> bool {
+        self.is_empty
+    }
+
+    async fn read_body_or_idle(&mut self, no_body_expected: bool) -> Result<Option<Bytes>> {
+        if no_body_expected || self.is_body_done() {
+            Err(poll_fn(|cx| self.poll_gone(cx)).await)
+        } else {
+            poll_fn(|cx| self.poll_data(cx)).await
+        }
+    }
+
+    fn body_bytes_sent(&self) -> usize {
+        self.writer.sent()
+    }
+
+    fn body_bytes_read(&self) -> usize {
+        self.received
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        Some(&self.digest)
+    }
+
+    fn digest_mut(&mut self) -> Option<&mut Digest> {
+        None
+    }
+
+    fn client_addr(&self) -> Option<&SocketAddr> {
+        self.digest.socket_digest.as_ref()?.peer_addr()
+    }
+
+    fn server_addr(&self) -> Option<&SocketAddr> {
+        self.digest.socket_digest.as_ref()?.local_addr()
+    }
+
+    fn pseudo_raw_h1_request_header(&self) -> Bytes {
+        let mut raw = BytesMut::new();
+        raw.extend_from_slice(self.request.method.as_str().as_bytes());
+        raw.extend_from_slice(b" ");
+        raw.extend_from_slice(self.request.raw_path());
+        raw.extend_from_slice(b" HTTP/1.1\r\n");
+        self.request.header_to_h1_wire(&mut raw);
+        raw.extend_from_slice(b"\r\n");
+        raw.freeze()
+    }
+
+    fn enable_retry_buffering(&mut self) {
+        if !self.is_empty {
+            self.kept.get_or_insert_default();
+        }
+    }
+
+    fn retry_buffer_truncated(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.truncated)
+    }
+
+    fn get_retry_buffer(&self) -> Option<Bytes> {
+        let kept = self.kept.as_ref().filter(|kept| !kept.truncated && !kept.bytes.is_empty())?;
+        Some(kept.bytes.clone().freeze())
+    }
+
+    async fn finish_custom(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn take_custom_message_reader(&mut self) -> Option<Messages> {
+        None
+    }
+
+    fn restore_custom_message_reader(&mut self, _reader: Messages) -> Result<()> {
+        Ok(())
+    }
+
+    fn take_custom_message_writer(&mut self) -> Option<Box<dyn CustomMessageWrite>> {
+        None
+    }
+
+    fn restore_custom_message_writer(
+        &mut self,
+        _writer: Box<dyn CustomMessageWrite>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_upgrade_req(&self) -> bool {
+        self.upgrade
+    }
+
+    fn was_upgraded(&self) -> bool {
+        self.writer.is_tunnel()
+    }
+}
