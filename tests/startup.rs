@@ -141,3 +141,31 @@ fn editors_get_a_schema_for_each_file() {
     assert_eq!(pool["required"], serde_json::json!(["endpoints"]));
     assert_eq!(switchback(&["schema", "pools"]).status.code(), Some(2));
 }
+
+/// How often threads of this process have gone to sleep.
+fn sleeps(pid: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let of = |thread: std::fs::DirEntry| -> Option<u64> {
+        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+        let line = status.lines().find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse().ok()
+    };
+    threads.flatten().filter_map(of).sum()
+}
+
+/// A thread for timers of Pingora's woke a hundred times a second.
+#[tokio::test]
+async fn an_idle_gateway_sleeps() {
+    let backend = Backend::start().await;
+    let health = "health: { tcp: {}, interval: 60s }";
+    let gateway = Gateway::builder().pool("web", &[backend.addr()]).pool_yaml(health);
+    let gateway = gateway.start(binary()).await;
+    // One connection is idle, its endpoint's as well: both have timers.
+    let mut client = gateway.client().await;
+    assert_eq!(client.get("/").await.expect("an answer").status, 200);
+    let window = std::time::Duration::from_secs(2);
+    let before = sleeps(gateway.pid());
+    tokio::time::sleep(window).await;
+    let slept = sleeps(gateway.pid()) - before;
+    assert!(slept < 60, "{slept} times in {window:?}");
+}

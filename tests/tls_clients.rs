@@ -191,6 +191,37 @@ async fn sessions_are_resumed_and_outlive_a_reload() {
 }
 
 #[tokio::test]
+async fn a_client_gets_aes_128_unless_it_would_rather_have_chacha20() {
+    let shop = Shop::open("").await;
+    let (aes128, aes256) = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384");
+    let chacha = "TLS_CHACHA20_POLY1305_SHA256";
+    let ecdsa = |suite: &str| format!("ECDHE-ECDSA-{suite}");
+    let (older128, older256) = (ecdsa("AES128-GCM-SHA256"), ecdsa("AES256-GCM-SHA384"));
+    let older_chacha = ecdsa("CHACHA20-POLY1305");
+    for (suites, chosen) in [
+        (&[aes256, chacha, aes128][..], aes128),
+        (&[aes256, chacha], aes256),
+        (&[aes256], aes256),
+        (&[chacha, aes128, aes256], chacha),
+        (&[&older256, &older_chacha, &older128], &older128),
+        (&[&older256, &older_chacha], &older256),
+        (&[&older_chacha, &older128, &older256], &older_chacha),
+    ] {
+        let (version, option) = match suites[0].starts_with("TLS") {
+            true => ("-tls1_3", "-ciphersuites"),
+            false => ("-tls1_2", "-cipher"),
+        };
+        let offer = [version, option, &suites.join(":")];
+        let first = shop.openssl(&[&offer[..], &["-sess_out", "suites"]].concat()).await;
+        assert!(first.contains(&format!("Cipher is {chosen}\n")), "{suites:?}: {first}");
+        let next = shop.openssl(&[&offer[..], &["-sess_in", "suites"]].concat()).await;
+        let resumed =
+            next.contains("\nReused, ") && next.contains(&format!("Cipher is {chosen}\n"));
+        assert!(resumed && next.contains("HTTP/1.1 200"), "{suites:?}: {next}");
+    }
+}
+
+#[tokio::test]
 async fn protocols_are_agreed_on_as_the_listener_has_them() {
     let shop = Shop::open("").await;
     let agreed = async |offered: &str| shop.openssl(&["-alpn", offered]).await;

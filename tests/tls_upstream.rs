@@ -10,14 +10,14 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{Acceptor, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, SupportedProtocolVersion};
+use rustls::{CipherSuite, RootCertStore, SupportedProtocolVersion};
 use serde_json::Value;
 use switchback_testkit::{Backend, Client, Gateway, Signal, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 const SOON: Duration = Duration::from_secs(10);
 /// Probes; and nobody waits for an endpoint that will not come back.
@@ -191,6 +191,28 @@ async fn an_endpoint_that_speaks_no_tls_fails_the_handshake() {
         .await;
     assert_eq!(gateway.get("/plain").await.expect("an answer").status, 502);
     assert_eq!(gateway.log_line_for("/plain").await["reason"], "tls_protocol_error");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_offered_aes_128_first() {
+    for tls in ["sni: shop.internal", "sni: shop.internal, ca: ca.pem"] {
+        let endpoint = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = endpoint.local_addr().expect("an address");
+        let gateway = Gateway::builder()
+            .pool("web", &[address])
+            .pool_yaml(&format!("tls: {{ {tls} }}"))
+            .file("ca.pem", Authority::new("the endpoints'").issuer.pem())
+            .start(binary())
+            .await;
+        let hello = async {
+            let (stream, _) = endpoint.accept().await.expect("a connection");
+            let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
+            hello.expect("a ClientHello").client_hello().cipher_suites().to_vec()
+        };
+        let (offered, _) = tokio::join!(hello, gateway.get("/hello"));
+        assert_eq!(offered[0], CipherSuite::TLS13_AES_128_GCM_SHA256, "{tls}");
+        assert!(offered.contains(&CipherSuite::TLS13_AES_256_GCM_SHA384), "{tls}: {offered:?}");
+    }
 }
 
 /// Waits for the only endpoint to be healthy: a busy machine may make a probe late.

@@ -35,6 +35,7 @@ use crate::time::Timestamp;
 
 pub use event::{Effects, End, Event, Pick, PickRequest, Picked, StatusChange, Why};
 pub use queue::{Granted, WaiterId};
+pub use reconfigure::Preparation;
 
 use place::{Candidacy, find};
 

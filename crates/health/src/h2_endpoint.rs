@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
+use crate::reason::Failure;
 use crate::schedule::check;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -190,7 +191,7 @@ impl Endpoint {
         let plan = HealthPlan { probe, timeout: TIMEOUT, ..HealthPlan::default() };
         let probe = crate::probe(&pool, &plan, &crate::Connectors::new());
         let target = Backend::new(&self.address.to_string()).expect("an address");
-        check(probe, target, plan.timeout).await.0
+        check(probe, target, plan.timeout).await.0.map_err(Failure::into_why)
     }
 
     /// What the only request was.

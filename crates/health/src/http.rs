@@ -2,7 +2,8 @@
 //!
 //! It speaks the version that the pool's traffic speaks, and where TLS is there to agree on one, it
 //! settles for HTTP/1.1 as traffic does: what the probe sees is what a request would see. Each has a
-//! connection of its own, because whether one can be made is half of what is asked.
+//! connection of its own, because whether one can be made is half of what is asked: a process that has closed
+//! its door answers on the connections that it has. (HAProxy and nginx do so too; Envoy keeps them.)
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use pingora::http::RequestHeader;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::ALPN;
 use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::protocols::http::v1::client::HttpSession as Http1Session;
+use pingora_core::protocols::l4::stream::Stream;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, OrErr, Result};
 use pingora_load_balancing::Backend;
@@ -19,7 +22,7 @@ use pingora_load_balancing::health_check::HealthCheck;
 use switchback_core::plan::{HealthPlan, PoolPlan, Protocol, StatusSet};
 use switchback_runtime::{EndpointTls, verify_by_address};
 
-use crate::proxy_header;
+use crate::{plain, proxy_header};
 
 pub(crate) const USER_AGENT: &str = concat!("switchback-health/", env!("CARGO_PKG_VERSION"));
 /// What an endpoint may send on a stream of HTTP/2 before it is read: as little as can be had, for an
@@ -37,6 +40,8 @@ pub(crate) struct Request {
 
 pub(crate) struct Http {
     peer: HttpPeer,
+    /// Whether it goes over HTTP/1.1 on a plain connection.
+    plain: bool,
     host: Option<Arc<str>>,
     request: Request,
     rise: usize,
@@ -53,7 +58,20 @@ impl Http {
     ) -> Self {
         let host = pool.host.clone();
         let (rise, fall) = (plan.rise.get() as usize, plan.fall.get() as usize);
-        Self { peer: peer(pool, plan, pool.protocol), host, request, rise, fall, connector }
+        let plain = plain::is_enough(pool) && pool.protocol == Protocol::Http1;
+        let peer = peer(pool, plan, pool.protocol);
+        Self { peer, plain, host, request, rise, fall, connector }
+    }
+
+    async fn connect(&self, target: &Backend) -> Result<HttpSession> {
+        if self.plain {
+            let stream = plain::connect(target, self.request.port).await?;
+            return Ok(HttpSession::H1(Http1Session::new(Box::new(Stream::from(stream)))));
+        }
+        let peer = to(&self.peer, target, self.request.port);
+        let (mut session, _reused) = self.connector.get_http_session(&peer).await?;
+        session.set_read_timeout(peer.options.read_timeout);
+        Ok(session)
     }
 
     fn header(&self, authority: &str, session: &HttpSession) -> Result<RequestHeader> {
@@ -75,9 +93,8 @@ impl Http {
 #[async_trait]
 impl HealthCheck for Http {
     async fn check(&self, target: &Backend) -> Result<()> {
-        let peer = to(&self.peer, target, self.request.port);
-        let (mut session, _reused) = self.connector.get_http_session(&peer).await?;
-        session.set_read_timeout(peer.options.read_timeout);
+        // Boxed: of TLS and HTTP/2 it is large, and would be copied for those without.
+        let mut session = Box::pin(self.connect(target)).await?;
         let header = Box::new(self.header(&authority(self.host.as_deref(), target), &session)?);
         match &mut session {
             HttpSession::H2(stream) => stream.write_request_header(header, true)?,

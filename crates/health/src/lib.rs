@@ -17,10 +17,12 @@ mod h2_endpoint;
 mod http;
 mod once;
 mod pace;
+mod plain;
 mod proxy_header;
 mod queue;
 mod reason;
 mod schedule;
+mod shared;
 mod supervise;
 mod tcp;
 
@@ -32,11 +34,11 @@ use pingora_core::connectors::http::Connector;
 use pingora_load_balancing::health_check::HealthCheck;
 use switchback_core::plan::{HealthPlan, PoolPlan, ProbePlan};
 use switchback_runtime::{Gateway, PoolHandle};
-use tokio::sync::Semaphore;
 
 pub use once::{Seen, once};
 
 use crate::schedule::Schedule;
+use crate::shared::Shared;
 use crate::supervise::Supervisor;
 
 /// Probes on the way at once, over all pools. Each is an open connection, and a thousand pools with the
@@ -61,12 +63,12 @@ impl Connectors {
 /// dropped.
 pub async fn run(gateway: &Gateway) {
     let connectors = Connectors::new();
-    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    let shared = Arc::new(Shared::new(AT_ONCE));
     let mut generations = gateway.generations();
     let mut supervisor = Supervisor::new(schedule::run);
     loop {
         generations.mark_unchanged();
-        supervisor.supervise(schedules(gateway, &connectors, &slots));
+        supervisor.supervise(schedules(gateway, &connectors, &shared));
         tokio::select! {
             () = supervisor.ended() => {}
             Ok(()) = generations.changed() => {}
@@ -78,14 +80,14 @@ pub async fn run(gateway: &Gateway) {
 fn schedules(
     gateway: &Gateway,
     connectors: &Connectors,
-    slots: &Arc<Semaphore>,
+    shared: &Arc<Shared>,
 ) -> HashMap<Arc<str>, Schedule> {
     let generation = gateway.current();
     let schedule = |pool: &Arc<PoolHandle>| {
         let plan = pool.plan.health.clone()?;
         let probe = probe(&pool.plan, &plan, connectors);
-        let slots = slots.clone();
-        Some((pool.plan.name.clone(), Schedule { pool: pool.clone(), plan, probe, slots }))
+        let shared = shared.clone();
+        Some((pool.plan.name.clone(), Schedule { pool: pool.clone(), plan, probe, shared }))
     };
     generation.pools.iter().filter_map(schedule).collect()
 }

@@ -16,6 +16,7 @@ use switchback_core::{EndpointIndex, PoolIndex};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use crate::reason::Failure;
 use crate::schedule::{check, target};
 use crate::{Connectors, probe};
 
@@ -71,7 +72,7 @@ pub async fn once(pools: &[PoolPlan], most: usize, mut tell: impl FnMut(Seen)) {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some((pool, endpoint, began)) = running.remove(&id) else { continue };
         let (result, took) = match ended {
-            Ok((_, checked)) => checked,
+            Ok((_, (result, took))) => (result.map_err(Failure::into_why), took),
             Err(error) => {
                 (Err(format!("the probe panicked, which is a bug: {error}")), began.elapsed())
             }

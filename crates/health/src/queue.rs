@@ -103,6 +103,13 @@ struct Place {
     in_vain: bool,
 }
 
+impl Probing {
+    /// Where its endpoint had waited.
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane
+    }
+}
+
 impl Queue {
     /// Nobody waits; `concurrency` slots.
     pub(crate) fn new(concurrency: NonZeroU32) -> Self {

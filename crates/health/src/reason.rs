@@ -1,7 +1,50 @@
-//! Why a probe failed, in the words of an operator.
+//! Why a probe failed, in the words of an operator, and whose fault it is.
+
+use std::io;
 
 use pingora_core::{Error, ErrorType};
+use rustix::io::Errno;
 use switchback_runtime::tls_words;
+
+/// Why there is no pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The endpoint has failed the probe.
+    Endpoint(String),
+    /// The gateway had not what a connection takes.
+    Own(String),
+}
+
+impl Failure {
+    /// Why, whoever is at fault.
+    pub(crate) fn into_why(self) -> String {
+        match self {
+            Self::Endpoint(why) | Self::Own(why) => why,
+        }
+    }
+}
+
+/// What a probe's error means.
+pub(crate) fn failure(error: &Error) -> Failure {
+    match is_own(error) {
+        true => Failure::Own(error.root_cause().to_string()),
+        false => Failure::Endpoint(reason(error)),
+    }
+}
+
+/// Whether descriptors or memory were wanting here. A port may be as well, but so is a family of addresses
+/// that this machine has not, and that does not pass: it counts as the endpoint's.
+fn is_own(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.root_cause());
+    while let Some(it) = cause {
+        if let Some(error) = it.downcast_ref::<io::Error>() {
+            let own = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+            return Errno::from_io_error(error).is_some_and(|errno| own.contains(&errno));
+        }
+        cause = it.source();
+    }
+    false
+}
 
 /// One line without Pingora's framing.
 pub(crate) fn reason(error: &Error) -> String {

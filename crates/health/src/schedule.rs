@@ -20,7 +20,12 @@
 //! saturated pool is now that of a good endpoint, zero, and now that of a silent one. A lag of more
 //! than an interval is logged when it comes and when it has gone.
 //!
-//! **A probe that panics has failed.** Its endpoint is probed again like any other.
+//! **A probe that panics has failed.** Its endpoint is probed again like any other. **One for which the
+//! gateway had no descriptor or no memory has not been made**, and says nothing of its endpoint (HAProxy's
+//! `SOCKERR` does not count either): it is told, and made again an interval later.
+//!
+//! **Probes begin on a beat** of 5 ms that all pools share, and those that end together are taken in
+//! together: at five thousand probes a second it is the turns of this loop that cost.
 //!
 //! **Time.** Tokio's `Instant` is read here, and not the runtime's `Clock`: due times are only compared
 //! with each other and handed to Tokio's timers, never to the core, and tests pause them. What the
@@ -29,6 +34,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr as Address;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,13 +45,14 @@ use switchback_core::health::{asked_probe_after, first_probe_after, next_probe_a
 use switchback_core::plan::HealthPlan;
 use switchback_core::{EndpointIndex, Status};
 use switchback_runtime::{PoolHandle, random};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::pace::{Change, Pace};
 use crate::queue::{Lane, Probing, Queue, enough};
-use crate::reason::reason;
+use crate::reason::{Failure, failure};
+use crate::shared::Shared;
 
 /// Between two batches of what traffic asks for.
 const REST: Duration = Duration::from_millis(20);
@@ -56,8 +63,8 @@ pub(crate) struct Schedule {
     pub(crate) pool: Arc<PoolHandle>,
     pub(crate) plan: HealthPlan,
     pub(crate) probe: Arc<dyn HealthCheck + Send + Sync>,
-    /// What bounds the probes of all pools together.
-    pub(crate) slots: Arc<Semaphore>,
+    /// What the probes of all pools have in common.
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl PartialEq for Schedule {
@@ -68,7 +75,7 @@ impl PartialEq for Schedule {
 }
 
 /// What came of a probe, and how long it took.
-pub(crate) type Checked = (Result<(), String>, Duration);
+pub(crate) type Checked = (Result<(), Failure>, Duration);
 
 /// Probes the endpoints of a pool for ever, under whatever configuration it is given.
 pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible {
@@ -80,9 +87,10 @@ pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible 
     let mut tasks = JoinSet::new();
     let mut running: HashMap<Id, (Probing, Target)> = HashMap::new();
     let mut rested = Instant::now();
+    let mut beat = pin!(sleep_until(rested));
     attend(&schedule, &mut queue, &mut targets, Instant::now());
     loop {
-        let Schedule { pool, plan, probe, slots } = &schedule;
+        let Schedule { pool, plan, probe, shared } = &schedule;
         let now = Instant::now();
         pool.metrics.probe_lag(queue.lag(now));
         while let Some(probing) = queue.start(now) {
@@ -91,10 +99,10 @@ pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible 
                 continue;
             };
             let check = check(probe.clone(), target(goal.address), plan.timeout);
-            let slots = slots.clone();
+            let shared = shared.clone();
             let task = tasks.spawn(async move {
                 // Nobody closes it. What is waited here is no silence of the endpoint's.
-                let _slot = slots.acquire().await;
+                let _slot = shared.slots.acquire().await;
                 check.await
             });
             running.insert(task.id(), (probing, goal));
@@ -103,22 +111,29 @@ pub(crate) async fn run(mut schedules: watch::Receiver<Schedule>) -> Infallible 
         if let Some(change) = pace.observe(queue.lag(now), now) {
             tell(change, pool, plan, &queue, now);
         }
-        let wake = queue.wake();
+        let wake = queue.wake().map(|due| shared.beat(due));
+        // Setting a timer takes a lock, and most turns of this loop are not about another time.
+        if let Some(at) = wake.filter(|at| *at != beat.deadline()) {
+            beat.as_mut().reset(at);
+        }
         tokio::select! {
-            Some(ended) = tasks.join_next_with_id() => {
+            Some(mut ended) = tasks.join_next_with_id() => loop {
                 let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-                let Some((mut probing, goal)) = running.remove(&id) else { continue };
-                let checked = ended.map(|(_, checked)| checked);
-                // Who has gone meanwhile has no next probe; who has come back has another already.
-                if targets.of.get(&probing.endpoint) != Some(&goal) {
-                    queue.release(&probing);
-                    continue;
+                if let Some((probing, goal)) = running.remove(&id) {
+                    let checked = ended.map(|(_, checked)| checked);
+                    // Who has gone meanwhile has no next probe; who has come back has another already.
+                    match targets.of.get(&probing.endpoint) == Some(&goal) {
+                        true => finish(&schedule, &mut queue, probing, goal.address, checked),
+                        false => queue.release(&probing),
+                    }
                 }
-                let (lane, wait) = take_in(pool, plan, &mut probing, goal.address, checked);
-                let due = probing.began + wait;
-                queue.end(probing, lane, due);
-            }
-            () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
+                // Those that began on one beat end together.
+                match tasks.try_join_next_with_id() {
+                    Some(next) => ended = next,
+                    None => break,
+                }
+            },
+            () = &mut beat, if wake.is_some() => {}
             asked = asked(pool, rested) => {
                 let now = Instant::now();
                 for endpoint in asked {
@@ -188,7 +203,9 @@ fn attend(schedule: &Schedule, queue: &mut Queue, targets: &mut Targets, now: In
 
 /// Whom traffic wants probed, once this task has `rested`.
 async fn asked(pool: &Arc<PoolHandle>, rested: Instant) -> BTreeSet<EndpointIndex> {
-    sleep_until(rested).await;
+    if rested > Instant::now() {
+        sleep_until(rested).await;
+    }
     pool.probe_requests().wanted().await
 }
 
@@ -206,33 +223,50 @@ pub(crate) async fn check(
     let began = Instant::now();
     let result = match timeout(limit, probe.check(&target)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(reason(&error)),
-        Err(_) => Err(format!("no answer within {limit:?}")),
+        Ok(Err(error)) => Err(failure(&error)),
+        Err(_) => Err(Failure::Endpoint(format!("no answer within {limit:?}"))),
     };
     (result, began.elapsed())
 }
 
-/// Tells the pool what came of a probe; returns where its endpoint waits for the next one, and how
-/// long from the start of this one. Says of the probe whether it was silent.
-fn take_in(
-    pool: &Arc<PoolHandle>,
-    plan: &HealthPlan,
-    probing: &mut Probing,
+/// Tells the pool what came of a probe, and lets its endpoint wait for the next one.
+fn finish(
+    schedule: &Schedule,
+    queue: &mut Queue,
+    mut probing: Probing,
     address: Address,
     ended: Result<Checked, JoinError>,
-) -> (Lane, Duration) {
+) {
+    let Schedule { pool, plan, shared, .. } = schedule;
+    let name = &pool.plan.name;
     let (result, took) = ended.unwrap_or_else(|error| {
-        let name = &pool.plan.name;
         log::error!("pool {name}: endpoint {address}: the probe panicked, which is a bug: {error}");
-        (Err("the probe panicked".to_owned()), probing.began.elapsed())
+        (Err(Failure::Endpoint("the probe panicked".to_owned())), probing.began.elapsed())
     });
+    let wait =
+        |soon| random::with(|rng| next_probe_after(plan.interval, plan.fast_interval, soon, rng));
+    let result = match result {
+        Ok(()) => Ok(()),
+        Err(Failure::Endpoint(why)) => Err(why),
+        Err(Failure::Own(why)) => {
+            if shared.is_news(Instant::now()) {
+                log::error!(
+                    "pool {name}: endpoint {address} cannot be probed, nor others maybe, which is not \
+                     their fault: {why}"
+                );
+            }
+            let (lane, due) = (probing.lane(), probing.began + wait(false));
+            return queue.end(probing, lane, due);
+        }
+    };
     let pass = result.is_ok();
     // Whatever it died of: it is the slot that it held that counts.
     probing.silent = !pass && 2 * took > plan.timeout;
     let soon = pool.probed(probing.endpoint, address, result, took);
     // A failure that does not speak against the status is one more of an endpoint that is failing.
     let lane = if pass || soon { Lane::Fit } else { Lane::Doubtful };
-    (lane, random::with(|rng| next_probe_after(plan.interval, plan.fast_interval, soon, rng)))
+    let due = probing.began + wait(soon);
+    queue.end(probing, lane, due);
 }
 
 fn tell(change: Change, pool: &Arc<PoolHandle>, plan: &HealthPlan, queue: &Queue, now: Instant) {

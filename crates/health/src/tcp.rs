@@ -11,9 +11,11 @@ use pingora_load_balancing::health_check::HealthCheck;
 use switchback_core::plan::{HealthPlan, PoolPlan};
 
 use crate::http::{peer, to};
+use crate::plain;
 
 pub(crate) struct Tcp {
-    peer: HttpPeer,
+    /// `None`: a TCP connection is all.
+    peer: Option<HttpPeer>,
     rise: usize,
     fall: usize,
     connector: Arc<TransportConnector>,
@@ -26,14 +28,21 @@ impl Tcp {
         connector: Arc<TransportConnector>,
     ) -> Self {
         let (rise, fall) = (plan.rise.get() as usize, plan.fall.get() as usize);
-        Self { peer: peer(pool, plan, pool.protocol), rise, fall, connector }
+        let peer = (!plain::is_enough(pool)).then(|| peer(pool, plan, pool.protocol));
+        Self { peer, rise, fall, connector }
     }
 }
 
 #[async_trait]
 impl HealthCheck for Tcp {
     async fn check(&self, target: &Backend) -> Result<()> {
-        self.connector.new_stream(&to(&self.peer, target, None)).await.map(drop)
+        match &self.peer {
+            None => plain::connect(target, None).await.map(drop),
+            Some(peer) => {
+                // Boxed, as most probes are without it.
+                Box::pin(self.connector.new_stream(&to(peer, target, None))).await.map(drop)
+            }
+        }
     }
 
     fn health_threshold(&self, success: bool) -> usize {

@@ -2,11 +2,9 @@
 //! what comes in is [`crate::edge`]'s.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use pingora_core::apps::HttpServerOptions;
-use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
-use pingora_core::protocols::TcpKeepalive;
+use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::services::ServiceWithDependents;
 use pingora_core::services::listening::Service;
@@ -38,23 +36,8 @@ pub fn service(
     let mut service = Service::new("proxy".to_owned(), app);
     for listener in listeners {
         let config = ListenerConfig::tcp(listener.address.to_string())
-            .tcp_socket_options(socket_options())
             .l4_buffer(L4BufferSettings::default().read(READ_BUFFER));
         service.add_listener(config);
     }
     service
-}
-
-/// A client that vanished without a word is noticed after two minutes, also where it is silent by right
-/// (WebSocket).
-fn socket_options() -> TcpSocketOptions {
-    let mut options = TcpSocketOptions::default();
-    options.tcp_keepalive = Some(TcpKeepalive {
-        idle: Duration::from_secs(60),
-        interval: Duration::from_secs(15),
-        count: 4,
-        #[cfg(target_os = "linux")]
-        user_timeout: Duration::ZERO,
-    });
-    options
 }

@@ -20,6 +20,7 @@
 //! tries is set out of reach: the policy decides alone.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -116,8 +117,8 @@ impl ProxyHttp for Proxy {
             // the endpoint has room; nobody looks again once the last part has filled it. So the other
             // half of the request's task is let empty it first: by the second time, whichever half
             // `try_join!` polls first.
-            tokio::task::yield_now().await;
-            tokio::task::yield_now().await;
+            polled_again().await;
+            polled_again().await;
         }
         forward::request_body(&self.gateway, end_of_stream, ctx);
         Ok(())
@@ -194,4 +195,18 @@ impl ProxyHttp for Proxy {
     ) -> bool {
         true
     }
+}
+
+/// Ready when the task has been polled once more. Tokio's `yield_now` would look at the sockets before that, which
+/// is a system call.
+async fn polled_again() {
+    let mut before = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut before, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -10,6 +10,7 @@
 
 mod client_certificate;
 mod failure;
+mod hello;
 mod plain_http;
 
 use std::collections::HashSet;
@@ -19,13 +20,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_core::listeners::tls::Acceptor;
-use pingora_core::protocols::IO;
 use pingora_core::protocols::tls::TlsStream;
 use pingora_core::protocols::tls::server::handshake_with_callback;
 use switchback_core::plan::ListenerPlan;
 use switchback_runtime::{Gateway, ListenerTls};
 use switchback_telemetry::metrics::TlsFailure;
 use tokio::time::timeout;
+
+use crate::edge::ClientStream;
 
 pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use failure::Failed;
@@ -81,11 +83,11 @@ impl TlsListener {
 /// # Errors
 ///
 /// If it fails, or is not done in time; which is counted.
-pub(crate) async fn handshake<S: IO + 'static>(
+pub(crate) async fn handshake(
     listener: TlsListener,
     limit: Duration,
-    stream: S,
-) -> Result<TlsStream<S>, Failed> {
+    stream: ClientStream,
+) -> Result<TlsStream<ClientStream>, Failed> {
     let result = match timeout(limit, accept(&listener, stream)).await {
         Ok(result) => result,
         Err(_) => Err(Failed::new(TlsFailure::Timeout, "not done in time")),
@@ -93,10 +95,10 @@ pub(crate) async fn handshake<S: IO + 'static>(
     result.inspect_err(|failed| listener.gateway.metrics.tls_handshake_failed(failed.failure))
 }
 
-async fn accept<S: IO + 'static>(
+async fn accept(
     listener: &TlsListener,
-    mut stream: S,
-) -> Result<TlsStream<S>, Failed> {
+    mut stream: ClientStream,
+) -> Result<TlsStream<ClientStream>, Failed> {
     let closed = |error| Failed::new(TlsFailure::Closed, error);
     if plain_http::is_spoken(&mut stream).await.map_err(closed)? {
         // A client that cannot be answered is gone.
@@ -105,7 +107,9 @@ async fn accept<S: IO + 'static>(
     }
     let unusable = || Failed::new(TlsFailure::Protocol, "the listener's TLS cannot be used");
     let tls = listener.current().ok_or_else(unusable)?;
-    let acceptor = Acceptor::from_server_config(tls.config().ok_or_else(unusable)?.clone());
+    // That of the method has brought as much of the ClientHello as has come.
+    let config = tls.config(hello::prefers_chacha(stream.ahead())).ok_or_else(unusable)?;
+    let acceptor = Acceptor::from_server_config(config.clone());
     let result = if tls.asks_clients() {
         handshake_with_callback(&acceptor, stream, &client_certificate::Note).await
     } else {

@@ -10,11 +10,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rustls::SignatureScheme;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use switchback_core::plan::{CertificatePlan, TlsPlan};
+
+use crate::cryptography::provider;
 
 /// The certificates of a listener.
 #[derive(Debug)]
@@ -26,10 +28,9 @@ pub(crate) struct Certificates {
 
 impl Certificates {
     pub(crate) fn new(plan: &TlsPlan) -> Self {
-        let provider = ring::default_provider();
         let mut certificates = Self { all: Vec::new(), named: HashMap::new() };
         for plan in &plan.certificates {
-            let key = match certified(plan, &provider) {
+            let key = match certified(plan, provider()) {
                 Ok(key) => Arc::new(key),
                 // Whoever made the plan has tried just this.
                 Err(error) => {

@@ -9,8 +9,9 @@
 //!   that has vouched for the endpoint. So what CA and certificate hold goes into the key of each kept
 //!   connection, and after a reload that changes them nothing is sent on one that was verified otherwise.
 //!
-//! They are parsed once a pool. Each connection makes a rustls configuration of them, which is Pingora's
-//! doing, and has no session to resume.
+//! They are parsed once a pool. Of a CA or a certificate Pingora makes a rustls configuration for each
+//! connection, which so has no session to resume: a handshake costs twice what it could (docs/PERFORMANCE.md). Without
+//! either, connections share the configuration of Pingora's connector, and resume.
 
 use std::fmt;
 use std::sync::Arc;

@@ -46,6 +46,9 @@ pub struct Gateway {
     /// Who is on the way, and whether we are leaving.
     pub drain: Drain,
     current: ArcSwap<Generation>,
+    /// What was in force before. Whoever is the last to let go of something frees it, and with thousands of
+    /// endpoints that takes milliseconds: it must not be a request.
+    retired: Mutex<Vec<Arc<Generation>>>,
     /// Of connections, where nothing is configured.
     room: AtomicUsize,
     idle: Idle,
@@ -98,6 +101,7 @@ impl Gateway {
             failures: Failures::default(),
             drain: Drain::default(),
             current: ArcSwap::from_pointee(generation),
+            retired: Mutex::default(),
             // Nobody has looked yet.
             room: AtomicUsize::new(usize::MAX),
             idle,
@@ -118,10 +122,25 @@ impl Gateway {
         let next = self.current().next(plan, &self.metrics, self.clock, &self.idle);
         let number = next.number;
         show_certificates(&next.plan, &self.metrics);
-        self.current.store(Arc::new(next));
+        let before = self.current.swap(Arc::new(next));
+        self.retired.lock().push(before);
         self.metrics.set_config_generation(number);
         self.generations.send_replace(number);
         number
+    }
+
+    /// Frees the configurations that no request uses any more; tells whether others are in use. Takes its
+    /// time, so not on a thread that serves requests.
+    pub fn free_retired(&self) -> bool {
+        let mut retired = self.retired.lock();
+        // Nobody can begin to use one that is not in force.
+        let (free, used): (Vec<_>, Vec<_>) =
+            retired.drain(..).partition(|generation| Arc::strong_count(generation) == 1);
+        *retired = used;
+        let more = !retired.is_empty();
+        drop(retired);
+        drop(free);
+        more
     }
 
     /// Hears of each configuration that comes in force.

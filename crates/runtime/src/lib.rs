@@ -3,13 +3,14 @@
 //! The core decides and holds no lock; Pingora and the probes do I/O and hold no state. Between the
 //! two stands this crate: the [clock](Clock) and the [random source](random) that the core takes as
 //! arguments, the [`Generation`] of the configuration that is in force, a [`PoolHandle`] around each
-//! pool's state, TLS [with clients](ListenerTls) and [with endpoints](EndpointTls), the [`Attempt`]
+//! pool's state, TLS [with clients](ListenerTls) and [with endpoints](EndpointTls) and its [cryptography], the [`Attempt`]
 //! guard by which that state hears of outcomes, the [`Waiting`] of a request in a pool's queue, and the
 //! count of requests that a [drain](Drain) waits for.
 
 mod attempt;
 mod certificates;
 mod clock;
+pub mod cryptography;
 mod drain;
 mod endpoint_tls;
 mod gateway;

@@ -90,6 +90,8 @@ impl PoolHandle {
     /// While requests wait, time is looked at as often: a request may be waiting for an endpoint that
     /// was found out of reach after the next look had been planned.
     const TICK: Duration = Duration::from_millis(50);
+    /// At so many endpoints is looked under one lock: some microseconds.
+    const AT_ONCE: usize = 256;
 
     /// A pool of which nothing is known yet.
     pub fn new(plan: PoolPlan, metrics: &Metrics, clock: Clock, idle: Idle) -> Self {
@@ -107,8 +109,7 @@ impl PoolHandle {
     /// The same pool under another configuration. What is known of an endpoint stays; new ones are
     /// pending; those that are gone finish what they have.
     pub(crate) fn reconfigured(&self, plan: PoolPlan, metrics: &Metrics) -> Arc<Self> {
-        let now = self.shared.clock.now();
-        let (effects, ended) = self.shared.state.lock().reconfigure(&plan, metrics, now);
+        let (effects, ended, now) = self.take_over(&plan, metrics);
         let next = Arc::new(Self::over(self.shared.clone(), plan, metrics));
         self.shared.changes.send_replace(());
         next.carry_out(effects, None, now);
@@ -119,10 +120,31 @@ impl PoolHandle {
         next
     }
 
+    /// Takes a configuration over; gives the overrides, too, that nobody has any more. Requests wait for the
+    /// lock, so what takes long is done without it; whoever calls this sees to it that nobody else does.
+    fn take_over(
+        &self,
+        plan: &PoolPlan,
+        metrics: &Metrics,
+    ) -> (Effects, Vec<SocketAddr>, Timestamp) {
+        let plan = plan.clone();
+        let (mut next, ended) = self.shared.state.lock().prepare(plan);
+        next.make_table();
+        let now = self.shared.clock.now();
+        let effects = self.shared.state.lock().take_over(&mut next, metrics, now);
+        (effects, ended, now)
+    }
+
     fn over(shared: Arc<Shared>, plan: PoolPlan, metrics: &Metrics) -> Self {
-        let state = shared.state.lock();
-        let sticky = Sticky::new(&plan, state.seated().map(|(place, seat)| (place, seat.address)));
-        drop(state);
+        // Each has an HMAC of its own, which is not worked out while requests wait.
+        let endpoints: Vec<_> = match plan.sticky {
+            Some(_) => {
+                let state = shared.state.lock();
+                state.seated().map(|(place, seat)| (place, seat.address)).collect()
+            }
+            None => Vec::new(),
+        };
+        let sticky = Sticky::new(&plan, endpoints.into_iter());
         let tls = plan.tls.as_ref().map(EndpointTls::new);
         Self { sticky, tls, metrics: metrics.pool(plan.name.clone()), plan, shared }
     }
@@ -137,16 +159,15 @@ impl PoolHandle {
         if !self.plan.endpoints.iter().any(|endpoint| endpoint.address == address) {
             return false;
         }
-        let now = self.shared.clock.now();
         let mut state = self.shared.state.lock();
         if change.is_empty() {
             state.overrides.remove(&address);
         } else {
             state.overrides.insert(address, change);
         }
-        let (effects, _ended) = state.reconfigure(&self.plan, metrics, now);
-        let nobody = state.pool.enabled() == 0;
         drop(state);
+        let (effects, _ended, now) = self.take_over(&self.plan, metrics);
+        let nobody = self.shared.state.lock().pool.enabled() == 0;
         self.shared.changes.send_replace(());
         self.carry_out(effects, Some("the admin API says so".to_owned()), now);
         if nobody {
@@ -257,13 +278,21 @@ impl PoolHandle {
 
     /// The endpoints that are configured now, by their place.
     pub fn endpoints(&self) -> Vec<Standing> {
-        let state = self.shared.state.lock();
-        let standing = |(place, seat): (EndpointIndex, &Arc<Seat>)| Standing {
-            place,
-            address: seat.address,
-            status: state.status(place),
-        };
-        state.seated().map(standing).collect()
+        let mut endpoints = Vec::with_capacity(self.plan.endpoints.len());
+        self.for_each(|state, place, seat| {
+            endpoints.push(Standing { place, address: seat.address, status: state.status(place) });
+        });
+        endpoints
+    }
+
+    /// Looks at each endpoint that is configured, in the order of their places. Requests wait for the lock, so
+    /// it is let go now and then, and what they do meanwhile is seen or not.
+    fn for_each(&self, mut look: impl FnMut(&State, EndpointIndex, &Arc<Seat>)) {
+        for first in (0..).step_by(Self::AT_ONCE) {
+            let state = self.shared.state.lock();
+            let Some(endpoints) = state.seated_from(first, Self::AT_ONCE) else { return };
+            endpoints.for_each(|(place, seat)| look(&state, place, seat));
+        }
     }
 
     /// Hears of each change of who the endpoints are, and which of them are switched off.

@@ -459,6 +459,25 @@ fn a_reload_keeps_what_is_known_and_marks_nobody_healthy() {
 }
 
 #[test]
+fn a_pool_goes_on_between_the_preparation_of_a_reload_and_the_reload() {
+    let before = plan(&[(1, 0), (1, 0), (1, 0)], Balance::RingHash, true);
+    let mut bed = Bed::new(&before);
+    let held = bed.pick(&only(2, 3));
+    let two = PoolPlan { endpoints: before.endpoints[..2].to_vec(), ..before.clone() };
+    let _ = bed.pool.reconfigure(&two, bed.now);
+    let mut next = bed.pool.prepare(before.clone());
+    assert_eq!(next.places(), [0, 1, 3].map(EndpointIndex), "the last place is still held");
+    bed.probe(0, "+");
+    let _ = bed.end(held, Outcome::Completed);
+    next.make_table();
+    let _ = bed.pool.take_over(&mut next, bed.now);
+    bed.pool.check_invariants().unwrap();
+    let statuses: Vec<_> = (0..4).map(|index| bed.status(index)).collect();
+    let (healthy, pending) = (Status::Healthy, Status::Pending);
+    assert_eq!(statuses, [healthy, pending, Status::Disabled, pending]);
+}
+
+#[test]
 fn after_a_reload_keys_are_at_home_where_they_would_be_after_a_start() {
     let homes = |bed: &mut Bed| -> Vec<SocketAddr> {
         let home = |key: u32| {

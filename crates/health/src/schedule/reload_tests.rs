@@ -83,8 +83,8 @@ impl Bed {
 fn schedule(gateway: &Gateway, seen: &Arc<Seen>) -> Schedule {
     let pool = gateway.current().pools[0].clone();
     let plan = pool.plan.health.clone().unwrap();
-    let slots = Arc::new(Semaphore::new(8));
-    Schedule { pool, plan, probe: seen.clone(), slots }
+    let shared = Arc::new(Shared::new(8));
+    Schedule { pool, plan, probe: seen.clone(), shared }
 }
 
 #[tokio::test(start_paused = true)]

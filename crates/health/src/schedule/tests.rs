@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use pingora_core::{Error, ErrorType};
+use rustix::io::Errno;
 use switchback_core::plan::{EndpointPlan, PoolPlan};
 use switchback_runtime::Clock;
 use switchback_telemetry::metrics::Format;
@@ -16,14 +17,15 @@ use switchback_telemetry::{Metrics, Vocabulary};
 use tokio::time::sleep;
 
 use super::*;
+use crate::shared::BEAT;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
 const FALL: u32 = 3;
 /// A dead endpoint beside any number of others must be out after this long.
 const FOUND_WITHIN: Duration = INTERVAL.saturating_mul(2 * FALL);
-/// Tokio's timers are good to a millisecond, rounded up.
-const TICK: Duration = Duration::from_millis(1);
+/// How late a probe may be: to the next beat, and Tokio's timers are good to a millisecond, rounded up.
+const TICK: Duration = BEAT.saturating_add(Duration::from_millis(1));
 
 /// What an endpoint does to a probe.
 #[derive(Clone, Copy)]
@@ -32,6 +34,8 @@ enum Does {
     Refuse,
     NotAnswer,
     Panic,
+    /// It is never asked: the gateway has no descriptor left.
+    GoUnasked,
 }
 
 const PASS: Does = Does::PassAfter(Duration::from_millis(1));
@@ -84,6 +88,10 @@ impl HealthCheck for Mock {
             Does::Refuse => return Err(Error::new(ErrorType::ConnectRefused)),
             Does::NotAnswer => pending().await,
             Does::Panic => panic!("a bug in the probe"),
+            Does::GoUnasked => {
+                let error = std::io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
+                return Error::e_because(ErrorType::SocketError, "failed to create socket", error);
+            }
         }
         Ok(())
     }
@@ -116,7 +124,7 @@ impl Probed {
     }
 
     fn with(does: Vec<Does>, health: HealthPlan) -> Self {
-        Self::within(does, health, Semaphore::MAX_PERMITS)
+        Self::within(does, health, 1 << 20)
     }
 
     /// With so many probes at once over all pools.
@@ -137,8 +145,8 @@ impl Probed {
             Default::default(),
         ));
         let mock = Arc::new(Mock { does: Mutex::new(does), seen: Mutex::default() });
-        let slots = Arc::new(Semaphore::new(slots));
-        let schedule = Schedule { pool: pool.clone(), plan: health, probe: mock.clone(), slots };
+        let shared = Arc::new(Shared::new(slots));
+        let schedule = Schedule { pool: pool.clone(), plan: health, probe: mock.clone(), shared };
         let mut task = JoinSet::new();
         let given = watch::Sender::new(schedule);
         task.spawn(run(given.subscribe()));
@@ -324,10 +332,25 @@ async fn a_probe_that_panics_has_failed_and_the_next_one_comes() {
     probed.until(0, Status::Healthy).await;
 }
 
+/// With no descriptor left, every probe failed, and the gateway took out all that it had.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_could_not_be_made_says_nothing_of_its_endpoint() {
+    let probed = Probed::new(vec![PASS, Does::Refuse, Does::GoUnasked], 64);
+    probed.until(0, Status::Healthy).await;
+    probed.until(1, Status::Failing).await;
+    (0..2).for_each(|endpoint| probed.set(endpoint, Does::GoUnasked));
+    sleep(INTERVAL * 2 * FALL).await;
+    let statuses: Vec<_> = probed.pool.endpoints().iter().map(|it| it.status).collect();
+    assert_eq!(statuses, [Status::Healthy, Status::Failing, Status::Pending]);
+    assert!(probed.starts(0).len() > 4, "and it is probed on");
+    probed.set(0, Does::Refuse);
+    assert!(probed.until(0, Status::Failing).await < FOUND_WITHIN);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_first_round_is_spread_over_the_interval() {
     let probed = Probed::new(mixed(1_000, 0), 64);
-    sleep(INTERVAL).await;
+    sleep(INTERVAL + TICK).await;
     for endpoint in 0..1_000 {
         let due = first_probe_after(endpoint, 1_000, INTERVAL);
         let first = probed.starts(endpoint)[0];
@@ -350,7 +373,7 @@ async fn the_interval_is_kept_and_jittered_from_start_to_start_of_slow_probes_to
         let mean = gaps.iter().sum::<Duration>().as_secs_f64() / gaps.len() as f64;
         assert!((mean - 2.0).abs() < 0.1, "{endpoint}: {mean}");
         let distinct: BTreeSet<_> = gaps.iter().collect();
-        assert!(distinct.len() > gaps.len() / 4, "{endpoint}: no jitter");
+        assert!(distinct.len() > gaps.len() / 8, "{endpoint}: no jitter");
     }
 }
 
@@ -370,8 +393,8 @@ async fn a_scheduler_that_is_started_again_knows_who_was_healthy() {
     probed.until(0, Status::Healthy).await;
     let plan = probed.pool.plan.health.clone().unwrap();
     let mut queue = Queue::new(plan.concurrency);
-    let slots = Arc::new(Semaphore::new(64));
-    let schedule = Schedule { pool: probed.pool.clone(), plan, probe: probed.mock.clone(), slots };
+    let shared = Arc::new(Shared::new(64));
+    let schedule = Schedule { pool: probed.pool.clone(), plan, probe: probed.mock.clone(), shared };
     attend(&schedule, &mut queue, &mut Targets::default(), Instant::now());
     let later = Instant::now() + 2 * INTERVAL;
     let started: Vec<_> = std::iter::from_fn(|| queue.start(later)).collect();
@@ -423,7 +446,7 @@ async fn whom_traffic_asks_for_is_probed_within_100_ms_and_jittered() {
     }
     assert!(waits.iter().all(|wait| *wait < ASKED_WITHIN), "{waits:?}");
     let distinct: BTreeSet<_> = waits.iter().collect();
-    assert!(distinct.len() > 20, "no jitter: {waits:?}");
+    assert!(distinct.len() > 8, "no jitter: {waits:?}");
     sleep(HOUR / 4).await;
     assert_eq!(probed.starts(0).len(), 51, "and then as usual");
 }

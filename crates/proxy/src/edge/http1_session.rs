@@ -31,6 +31,8 @@ use switchback_wire::{Body, Framing, Head, Refusal, fields};
 use tokio::io::AsyncWriteExt;
 
 use super::answer_writer::AnswerWriter;
+use super::data::Places;
+use super::replay::Replay;
 use super::stream::ClientStream;
 use super::watch::{Pace, Watch};
 
@@ -41,9 +43,6 @@ const ADDED_FIELDS: usize = 6;
 
 /// The most of a body that is read at once.
 const READ: usize = 64 * 1024;
-
-/// The most of a body that is kept to be sent again: as much as Pingora keeps.
-const KEPT: usize = 64 * 1024;
 
 /// Where the stream goes when its request is over.
 #[derive(Debug, Default)]
@@ -86,30 +85,10 @@ pub(super) struct Http1Session {
     /// Whether the other protocol has come to its end.
     tunnel_ended: bool,
     received: usize,
-    kept: Option<Kept>,
+    replay: Option<Replay>,
     answer: Option<Box<ResponseHeader>>,
     writer: AnswerWriter,
     drain_timeout: Option<Duration>,
-}
-
-/// What has come of a body, to be sent again.
-#[derive(Debug, Default)]
-struct Kept {
-    bytes: BytesMut,
-    truncated: bool,
-}
-
-impl Kept {
-    fn keep(&mut self, data: &[u8]) {
-        if self.truncated {
-            return;
-        }
-        if self.bytes.len() + data.len() > KEPT {
-            *self = Self { bytes: BytesMut::new(), truncated: true };
-        } else {
-            self.bytes.extend_from_slice(data);
-        }
-    }
 }
 
 /// The request that a head tells; `bytes` are the head's, without an empty line before.
@@ -166,7 +145,7 @@ impl Http1Session {
             keep: head.persistent,
             tunnel_ended: false,
             received: 0,
-            kept: None,
+            replay: None,
             answer: None,
             writer,
             drain_timeout: None,
@@ -213,8 +192,8 @@ impl Http1Session {
             }
             if let Some(data) = places.of(&piece) {
                 self.received += data.len();
-                if let Some(kept) = &mut self.kept {
-                    kept.keep(&data);
+                if let Some(replay) = &mut self.replay {
+                    replay.keep(&data);
                 }
                 return Poll::Ready(Ok(Some(data)));
             }
@@ -321,45 +300,6 @@ impl Drop for Http1Session {
         } else {
             Ended::Close(stream)
         });
-    }
-}
-
-/// Where the data of a body stands in what was read. Mostly it is one place.
-enum Places {
-    None,
-    One(std::ops::Range<usize>),
-    Many(Vec<std::ops::Range<usize>>),
-}
-
-impl Places {
-    fn add(&mut self, place: std::ops::Range<usize>) {
-        if place.is_empty() {
-            return;
-        }
-        *self = match std::mem::replace(self, Self::None) {
-            Self::None => Self::One(place),
-            Self::One(first) => Self::Many(vec![first, place]),
-            Self::Many(mut places) => {
-                places.push(place);
-                Self::Many(places)
-            }
-        };
-    }
-
-    /// The data; `None`: there is none.
-    fn of(self, bytes: &Bytes) -> Option<Bytes> {
-        match self {
-            Self::None => None,
-            Self::One(place) => Some(bytes.slice(place)),
-            Self::Many(places) => {
-                let mut data =
-                    BytesMut::with_capacity(places.iter().map(ExactSizeIterator::len).sum());
-                for place in places {
-                    data.extend_from_slice(&bytes[place]);
-                }
-                Some(data.freeze())
-            }
-        }
     }
 }
 
@@ -547,17 +487,16 @@ impl Session for Http1Session {
 
     fn enable_retry_buffering(&mut self) {
         if !self.is_empty {
-            self.kept.get_or_insert_default();
+            self.replay.get_or_insert_default();
         }
     }
 
     fn retry_buffer_truncated(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.truncated)
+        self.replay.as_ref().is_some_and(Replay::is_truncated)
     }
 
     fn get_retry_buffer(&self) -> Option<Bytes> {
-        let kept = self.kept.as_ref().filter(|kept| !kept.truncated && !kept.bytes.is_empty())?;
-        Some(kept.bytes.clone().freeze())
+        self.replay.as_ref()?.all()
     }
 
     async fn finish_custom(&mut self) -> Result<()> {

@@ -4,26 +4,27 @@
 //! after so many requests, and hands out sessions that nobody can interrupt; so this is ours, around
 //! its reader of requests. What it refuses by itself (a malformed request) it answers by itself.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pingora_core::Error;
 use pingora_core::apps::HttpServerApp;
-use pingora_core::protocols::Digest;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::{H2Accept, H2Options, HttpSession};
 use pingora_core::server::ShutdownWatch;
+use switchback_core::Timestamp;
 use switchback_core::plan::LimitsPlan;
-use switchback_runtime::{Gateway, Phase};
+use switchback_runtime::{Clock, Gateway, Phase};
 use switchback_telemetry::metrics::Limit;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::current::{Connection, Incoming};
 use super::http2_session::Http2Session;
 use super::stream::ClientStream;
-use super::watch::Watch;
+use super::watch::{Timers, Watch};
 
 /// After so many malformed requests a connection ends: nobody sends those by accident.
 const MALFORMED: u32 = 32;
@@ -33,18 +34,52 @@ const MALFORMED: u32 = 32;
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The requests of a connection that are under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Active {
+    clock: Clock,
     count: AtomicUsize,
+    /// When the client was last heard of, or the last request ended; in nanoseconds since the start.
+    moved: AtomicU64,
     none: Notify,
 }
 
 struct OnItsWay(Arc<Active>);
 
 impl Active {
+    fn new(clock: Clock) -> Self {
+        let moved = AtomicU64::new(clock.now().as_nanos());
+        Self { clock, count: AtomicUsize::new(0), moved, none: Notify::new() }
+    }
+
     fn enter(self: &Arc<Self>) -> OnItsWay {
         self.count.fetch_add(1, Ordering::Relaxed);
         OnItsWay(self.clone())
+    }
+
+    fn moved(&self) {
+        self.moved.store(self.clock.now().as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Since when nothing is on its way.
+    fn none_since(&self) -> Option<Timestamp> {
+        // After the count, which is written after it.
+        let none = self.count.load(Ordering::Acquire) == 0;
+        let moved = Duration::from_nanos(self.moved.load(Ordering::Relaxed));
+        none.then(|| Timestamp::from_start(moved))
+    }
+
+    /// Waits until nothing has been on its way for so long. The timer is set for then, or sooner, so that
+    /// it is not set anew for each request.
+    async fn silence(&self, patience: Duration, mut timer: Pin<&mut Sleep>) {
+        loop {
+            timer.as_mut().await;
+            let now = self.clock.now();
+            let until = self.none_since().unwrap_or(now) + patience;
+            if until <= now {
+                return;
+            }
+            timer.as_mut().reset(Instant::from_std(self.clock.instant(until)));
+        }
     }
 
     async fn none(&self) {
@@ -56,7 +91,8 @@ impl Active {
 
 impl Drop for OnItsWay {
     fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+        self.0.moved();
+        if self.0.count.fetch_sub(1, Ordering::Release) == 1 {
             self.0.none.notify_one();
         }
     }
@@ -67,7 +103,7 @@ pub(super) async fn serve<A>(
     app: &Arc<A>,
     gateway: &Arc<Gateway>,
     connection: &Arc<Connection>,
-    stream: Box<ClientStream>,
+    mut stream: Box<ClientStream>,
     shutdown: &ShutdownWatch,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
@@ -75,7 +111,7 @@ pub(super) async fn serve<A>(
     let generation = gateway.current();
     let (limits, keepalive) = (generation.plan.limits, generation.plan.client_keepalive);
     drop(generation);
-    let digest = Arc::new(digest(&stream));
+    let digest = stream.digest();
     let opening = options(&limits).handshake(stream as pingora_core::protocols::Stream);
     let mut stream = match timeout(limits.header_timeout, opening).await {
         Ok(Ok(stream)) => stream,
@@ -83,26 +119,30 @@ pub(super) async fn serve<A>(
         Ok(Err(_)) => return,
         Err(_) => return gateway.metrics.limit_hit(Limit::HeaderTimeout),
     };
-    let active = Arc::new(Active::default());
+    let (active, timers) = (Arc::new(Active::new(gateway.clock)), Arc::new(Timers::default()));
     let (mut served, mut malformed) = (0_u32, 0_u32);
+    // One each for all requests of the connection: to wait anew for each would cost each of them locks.
+    let mut told = pin!(gateway.drain.reached(Phase::Leaving));
+    // The first request has begun with the connection.
+    let patience = limits.header_timeout.min(keepalive);
+    let mut timer = pin!(sleep(patience));
     // Until when the client may take notice of a GOAWAY.
     let mut leaving: Option<Instant> = None;
     loop {
         let idle = async {
-            active.none().await;
             match leaving {
-                Some(by) => tokio::time::sleep_until(by).await,
-                // The first request has begun with the connection.
-                None if served == 0 => {
-                    tokio::time::sleep(limits.header_timeout.min(keepalive)).await;
+                Some(by) => {
+                    active.none().await;
+                    sleep_until(by).await;
                 }
-                None => tokio::time::sleep(keepalive).await,
+                None if served == 0 => active.silence(patience, timer.as_mut()).await,
+                None => active.silence(keepalive, timer.as_mut()).await,
             }
         };
         let accepted = tokio::select! {
             biased;
             accepted = HttpSession::from_h2_conn(&mut stream, digest.clone()) => accepted,
-            () = gateway.drain.reached(Phase::Leaving), if leaving.is_none() => {
+            () = told.as_mut(), if leaving.is_none() => {
                 stream.graceful_shutdown();
                 leaving = Some(Instant::now() + FAREWELL);
                 continue;
@@ -142,7 +182,8 @@ pub(super) async fn serve<A>(
                     expects_continue: false,
                     upgrade: false,
                 };
-                let session = Http2Session::new(session, incoming.watch.clone(), gateway, &limits);
+                let (watch, timers) = (incoming.watch.clone(), timers.clone());
+                let session = Http2Session::new(session, watch, timers, gateway, &limits);
                 let session = ServerSession::new_custom(Box::new(session));
                 let (app, shutdown, on_its_way) = (app.clone(), shutdown.clone(), active.enter());
                 tokio::spawn(async move {
@@ -151,6 +192,7 @@ pub(super) async fn serve<A>(
                 });
             }
             Ok(Some(H2Accept::Rejected)) => {
+                active.moved();
                 malformed += 1;
                 gateway.metrics.request_refused("malformed_http2");
                 if malformed >= MALFORMED {
@@ -172,16 +214,6 @@ pub(super) async fn serve<A>(
 fn is_flood(error: &Error) -> bool {
     let cause = error.root_cause().downcast_ref::<h2::Error>();
     cause.is_some_and(|it| !it.is_remote() && it.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
-}
-
-fn digest(stream: &ClientStream) -> Digest {
-    use pingora_core::protocols::{GetProxyDigest, GetSocketDigest, GetTimingDigest, Ssl};
-    Digest {
-        ssl_digest: stream.get_ssl_digest(),
-        timing_digest: stream.get_timing_digest(),
-        proxy_digest: stream.get_proxy_digest(),
-        socket_digest: stream.get_socket_digest(),
-    }
 }
 
 /// Windows bound what a client may have on its way to an endpoint that takes nothing; that of the connection

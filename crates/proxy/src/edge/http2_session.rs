@@ -29,7 +29,8 @@ use switchback_telemetry::Metrics;
 use switchback_telemetry::metrics::Limit;
 use switchback_wire::Refusal;
 
-use super::watch::{Pace, Timer, Watch};
+use super::replay::Replay;
+use super::watch::{Pace, Timer, Timers, Watch};
 
 type Messages = Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync>;
 
@@ -43,21 +44,26 @@ pub(super) struct Http2Session {
     clock: Clock,
     metrics: Arc<Metrics>,
     timer: Timer,
+    /// Where the timer comes from.
+    timers: Arc<Timers>,
     pace: Pace,
+    /// What has come of the body, if somebody may want it again.
+    replay: Option<Replay>,
 }
 
 impl Http2Session {
     pub(super) fn new(
         mut inner: HttpSession,
         watch: Arc<Watch>,
+        timers: Arc<Timers>,
         gateway: &Gateway,
         limits: &LimitsPlan,
     ) -> Self {
         inner.set_write_timeout(Some(limits.send_timeout));
-        let (timer, pace) = (Timer::default(), Pace::new(limits));
+        let (timer, pace) = (timers.take(), Pace::new(limits));
         let to_head = inner.req_header().method == Method::HEAD;
         let (clock, metrics) = (gateway.clock, gateway.metrics.clone());
-        Self { inner, to_head, watch, clock, metrics, timer, pace }
+        Self { inner, to_head, watch, clock, metrics, timer, timers, pace, replay: None }
     }
 
     /// What came of sending: something was taken, or nothing for too long.
@@ -91,6 +97,9 @@ impl Http2Session {
         };
         self.watch.moved();
         self.pace.moved(self.clock);
+        if let (Some(replay), Some(data)) = (&mut self.replay, &read) {
+            replay.keep(data);
+        }
         match self.watch.too_long(self.inner.body_bytes_read() as u64) {
             Some(refusal) => Err(broken(&self.watch, refusal)),
             None => Ok(read),
@@ -114,23 +123,37 @@ impl Http2Session {
     }
 }
 
-/// The most that a client must take within `limits.send_timeout`: a frame (RFC 9113, section 6.5.2). Pingora's
-/// time limit is for all of what it is given at once.
-const PIECE: usize = 16 * 1024;
-
-/// A part of an answer, with a body in pieces.
-fn in_pieces(task: HttpTask) -> Vec<HttpTask> {
-    match task {
-        HttpTask::Body(Some(mut data), end) if data.len() > PIECE => {
-            let mut pieces = Vec::with_capacity(data.len().div_ceil(PIECE));
-            while data.len() > PIECE {
-                pieces.push(HttpTask::Body(Some(data.split_to(PIECE)), false));
-            }
-            pieces.push(HttpTask::Body(Some(data), end));
-            pieces
-        }
-        task => vec![task],
+impl Drop for Http2Session {
+    fn drop(&mut self) {
+        self.timers.give_back(std::mem::take(&mut self.timer));
     }
+}
+
+/// The most that a client must take within `limits.send_timeout`: a frame that with its head of nine bytes
+/// (RFC 9113, sections 4.1 and 6.5.2) fills a record of TLS (RFC 8446, section 5.1), and does not make another
+/// one of nine bytes. Pingora's time limit is for all of what it is given at once.
+const PIECE: usize = 16 * 1024 - 9;
+
+/// Parts of an answer, with bodies in pieces.
+fn in_pieces(tasks: Vec<HttpTask>) -> Vec<HttpTask> {
+    let is_long =
+        |task: &HttpTask| matches!(task, HttpTask::Body(Some(data), _) if data.len() > PIECE);
+    if !tasks.iter().any(is_long) {
+        return tasks;
+    }
+    let mut pieces = Vec::with_capacity(tasks.len() + 4);
+    for task in tasks {
+        match task {
+            HttpTask::Body(Some(mut data), end) => {
+                while data.len() > PIECE {
+                    pieces.push(HttpTask::Body(Some(data.split_to(PIECE)), false));
+                }
+                pieces.push(HttpTask::Body(Some(data), end));
+            }
+            task => pieces.push(task),
+        }
+    }
+    pieces
 }
 
 /// A wait that is over; [`Watch::expired`] says that it was not the client's.
@@ -198,8 +221,7 @@ impl Session for Http2Session {
     }
 
     async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
-        let tasks = tasks.into_iter().flat_map(in_pieces).collect();
-        let result = self.inner.response_duplex_vec(tasks).await;
+        let result = self.inner.response_duplex_vec(in_pieces(tasks)).await;
         self.sent(result)
     }
 
@@ -291,15 +313,15 @@ impl Session for Http2Session {
     }
 
     fn enable_retry_buffering(&mut self) {
-        self.inner.enable_retry_buffering();
+        self.replay.get_or_insert_default();
     }
 
     fn retry_buffer_truncated(&self) -> bool {
-        self.inner.retry_buffer_truncated()
+        self.replay.as_ref().is_some_and(Replay::is_truncated)
     }
 
     fn get_retry_buffer(&self) -> Option<Bytes> {
-        self.inner.get_retry_buffer()
+        self.replay.as_ref().and_then(Replay::all)
     }
 
     async fn finish_custom(&mut self) -> Result<()> {

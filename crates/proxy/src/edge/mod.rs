@@ -17,6 +17,7 @@
 
 mod answer_writer;
 mod current;
+mod data;
 mod http1;
 mod http1_session;
 mod http2;
@@ -24,6 +25,7 @@ mod http2_session;
 mod opening;
 mod places;
 mod refuse;
+mod replay;
 mod stream;
 mod watch;
 
@@ -39,11 +41,11 @@ use switchback_runtime::{Gateway, Phase};
 use switchback_wire::Refusal;
 
 pub(crate) use current::{Connection, Incoming};
+pub(crate) use stream::ClientStream;
 pub(crate) use watch::{BODY_TOO_LARGE, Watch};
 
 use self::http1::Then;
 use self::places::{Place, Places};
-use self::stream::ClientStream;
 use crate::client;
 use crate::tls::TlsListeners;
 
@@ -74,12 +76,12 @@ struct Listener {
 
 impl<A: HttpServerApp + Send + Sync + 'static> Edge<A> {
     async fn serve(&self, stream: Stream, shutdown: &ShutdownWatch) {
-        // Without addresses the client is gone already.
-        let Some((client, local)) = addresses(&stream) else { return };
-        let (listener, limits) = {
+        let (client, local, listener, limits) = {
             let plan = &self.gateway.current().plan;
+            // Without addresses the client is gone already.
+            let Some((client, local)) = addresses(&stream, plan) else { return };
             let Some(listener) = listener(plan, local) else { return };
-            (listener, plan.limits)
+            (client, local, listener, plan.limits)
         };
         let _counted = self.gateway.drain.connection();
         let _shown = self.gateway.metrics.connection_opened();
@@ -189,10 +191,23 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Edge<A> {
 }
 
 /// Both ends of a connection, the client's first.
-fn addresses(stream: &Stream) -> Option<(SocketAddr, SocketAddr)> {
+fn addresses(stream: &Stream, plan: &Plan) -> Option<(SocketAddr, SocketAddr)> {
     let digest = stream.get_socket_digest()?;
     let client = digest.peer_addr()?.as_inet().copied()?;
-    Some((client, digest.local_addr()?.as_inet().copied()?))
+    let local = match only_address(plan) {
+        Some(local) => local,
+        None => digest.local_addr()?.as_inet().copied()?,
+    };
+    Some((client, local))
+}
+
+/// The only address at which clients can have connected, where there is but one: then the system need
+/// not be asked.
+fn only_address(plan: &Plan) -> Option<SocketAddr> {
+    match plan.listeners.as_slice() {
+        [only] if !only.address.ip().is_unspecified() => Some(only.address),
+        _ => None,
+    }
 }
 
 /// The listener of a connection whose own end is `local`: the one of just this address, or of every
@@ -237,5 +252,20 @@ mod tests {
         ] {
             assert_eq!(listener(&plan, parse(local)).is_some(), found, "{local}");
         }
+    }
+
+    #[test]
+    fn the_system_is_asked_for_the_own_end_unless_there_can_be_only_one() {
+        let plan = |addresses: &[&str]| {
+            let mut plan = Plan::of(Vec::new());
+            let listener = |it: &&str| ListenerPlan::plain(it.parse().unwrap());
+            plan.listeners = addresses.iter().map(listener).collect();
+            only_address(&plan).map(|it| it.to_string())
+        };
+        assert_eq!(plan(&["127.0.0.1:1"]).as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(plan(&["[::1]:1"]).as_deref(), Some("[::1]:1"));
+        assert_eq!(plan(&["0.0.0.0:1"]), None);
+        assert_eq!(plan(&["[::]:1"]), None);
+        assert_eq!(plan(&["127.0.0.1:1", "127.0.0.1:2"]), None);
     }
 }

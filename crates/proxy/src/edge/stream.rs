@@ -77,7 +77,7 @@ impl ClientStream {
     }
 
     /// What has been read and not been given on.
-    pub(super) fn ahead(&self) -> &[u8] {
+    pub(crate) fn ahead(&self) -> &[u8] {
         &self.ahead
     }
 

@@ -179,6 +179,30 @@ impl Timer {
     }
 }
 
+/// Timers of readers that have come to their end, for those that follow on their connection. They are still set
+/// for what was waited for, which is mostly sooner than what is waited for next: so most requests neither
+/// set a timer nor clear one.
+#[derive(Debug, Default)]
+pub(super) struct Timers(Mutex<Vec<Timer>>);
+
+impl Timers {
+    /// The most that are kept: a timer also keeps a little of the task that waited last.
+    const MOST: usize = 8;
+
+    /// A timer that is set for some time, or not at all.
+    pub(super) fn take(&self) -> Timer {
+        self.0.lock().pop().unwrap_or_default()
+    }
+
+    /// Keeps a timer that nobody waits for any more.
+    pub(super) fn give_back(&self, timer: Timer) {
+        let mut kept = self.0.lock();
+        if timer.0.is_some() && kept.len() < Self::MOST {
+            kept.push(timer);
+        }
+    }
+}
+
 /// The body is longer than its route allows.
 pub(crate) const BODY_TOO_LARGE: Refusal = Refusal {
     status: 413,
@@ -256,6 +280,21 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_timers_are_handed_on_and_none_that_was_never_set() {
+        let timers = Timers::default();
+        timers.give_back(Timer::default());
+        assert_eq!(timers.0.lock().len(), 0);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        for _ in 0..=Timers::MOST {
+            timers.give_back(Timer(Some(Box::pin(sleep_until(Instant::now())))));
+        }
+        assert_eq!(timers.0.lock().len(), Timers::MOST);
+        assert!(timers.take().0.is_some());
+        assert_eq!(timers.0.lock().len(), Timers::MOST - 1);
+    }
 
     #[test]
     fn a_body_has_its_grace_and_a_second_for_each_of_its_rate() {

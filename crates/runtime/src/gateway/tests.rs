@@ -53,6 +53,20 @@ fn a_pool_that_is_configured_the_same_is_not_touched() {
     assert_eq!(ports(&running(&gateway, 1)), [1, 3].into());
 }
 
+/// The last request of a configuration freed it, thousands of endpoints and all, while others waited.
+#[test]
+fn what_was_in_force_is_freed_by_who_has_time_and_not_by_its_last_request() {
+    let gateway = gateway(vec![pool("web", &[1])]);
+    let (first, request) = (Arc::downgrade(&gateway.current()), gateway.current());
+    assert!(!gateway.free_retired());
+    gateway.reload(Plan::of(vec![pool("web", &[2])]));
+    assert!(gateway.free_retired(), "a request has it");
+    drop(request);
+    assert_eq!(first.strong_count(), 1);
+    assert!(!gateway.free_retired());
+    assert_eq!(first.strong_count(), 0);
+}
+
 #[test]
 fn an_attempt_ends_where_it_began_though_its_endpoint_has_gone() {
     let gateway = gateway(vec![pool("web", &[1])]);

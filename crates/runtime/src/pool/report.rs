@@ -74,10 +74,9 @@ impl PoolHandle {
     /// Shows how long the endpoints take to answer: an average that decays, so it is not shown as it changes.
     pub(crate) fn show_latencies(&self) {
         let now = self.shared.clock.now();
-        let state = self.shared.state.lock();
-        for (place, seat) in state.seated() {
+        self.for_each(|state, place, seat| {
             seat.metrics.set_latency(state.pool.endpoints()[place.at()].latency(now));
-        }
+        });
     }
 
     /// The endpoints that are configured now, with all that is known of them. Requests wait for the pool's lock,
@@ -85,8 +84,8 @@ impl PoolHandle {
     pub fn report(&self) -> Vec<EndpointReport> {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
         let untold: Arc<str> = "".into();
-        let state = self.shared.state.lock();
-        let guarded = |(place, seat): (switchback_core::EndpointIndex, &Arc<super::Seat>)| {
+        let mut guarded = Vec::with_capacity(self.plan.endpoints.len());
+        self.for_each(|state, place, seat| {
             let endpoint = &state.pool.endpoints()[place.at()];
             let report = EndpointReport {
                 address: seat.address,
@@ -105,10 +104,8 @@ impl PoolHandle {
                 last_probe: None,
                 outcomes: Vec::new(),
             };
-            (seat.clone(), report)
-        };
-        let guarded: Vec<_> = state.seated().map(guarded).collect();
-        drop(state);
+            guarded.push((seat.clone(), report));
+        });
         guarded.into_iter().map(|(seat, report)| self.told(&seat, report)).collect()
     }
 

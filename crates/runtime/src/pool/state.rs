@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rand::RngCore;
 use switchback_core::plan::{Admin, PoolPlan, Weight};
-use switchback_core::pool::{Effects, WaiterId, Why};
+use switchback_core::pool::{Effects, Preparation, WaiterId, Why};
 use switchback_core::{EndpointIndex, Event, Pool, Status, Timestamp};
 use switchback_telemetry::{EndpointMetrics, Metrics};
 use tokio::sync::oneshot;
@@ -77,15 +77,9 @@ impl State {
         state
     }
 
-    /// Takes a configuration over, under what is overridden; gives the overrides, too, that nobody has any
-    /// more.
-    pub(super) fn reconfigure(
-        &mut self,
-        plan: &PoolPlan,
-        metrics: &Metrics,
-        now: Timestamp,
-    ) -> (Effects, Vec<SocketAddr>) {
-        let mut plan = plan.clone();
+    /// Looks up what a configuration means, under what is overridden; gives the overrides, too, that nobody
+    /// has any more.
+    pub(super) fn prepare(&mut self, mut plan: PoolPlan) -> (Preparation, Vec<SocketAddr>) {
         let mut ended = Vec::new();
         self.overrides.retain(|address, _| {
             let stays = plan.endpoints.iter().any(|endpoint| endpoint.address == *address);
@@ -101,16 +95,26 @@ impl State {
                 endpoint.weight = overridden.weight.unwrap_or(endpoint.weight);
             }
         }
+        (self.pool.prepare(plan), ended)
+    }
+
+    /// Takes over what was prepared.
+    pub(super) fn take_over(
+        &mut self,
+        next: &mut Preparation,
+        metrics: &Metrics,
+        now: Timestamp,
+    ) -> Effects {
         let before: Vec<_> =
             self.seats.iter().map(|(seat, named)| (seat.address, *named)).collect();
-        let (places, mut effects) = self.pool.reconfigure(&plan, now);
-        self.seat(&plan, &places, metrics);
+        let mut effects = self.pool.take_over(next, now);
+        self.seat(next.plan(), next.places(), metrics);
         // Whoever comes takes a place that was nobody's, which is no change of his.
         effects.changes.retain(|change| {
             let address = self.seats[change.endpoint.at()].0.address;
             before.get(change.endpoint.at()) == Some(&(address, Named::Yes))
         });
-        (effects, ended)
+        effects
     }
 
     /// Takes in what time has changed.
@@ -138,6 +142,18 @@ impl State {
         places
             .filter(|(_, (_, named))| *named == Named::Yes)
             .map(|(place, (seat, _))| (place, seat))
+    }
+
+    /// Of those, who has one of the places from `first` on; `None` beyond the last place.
+    pub(super) fn seated_from(
+        &self,
+        first: usize,
+        places: usize,
+    ) -> Option<impl Iterator<Item = (EndpointIndex, &Arc<Seat>)>> {
+        let rest = self.seats.get(first..).filter(|rest| !rest.is_empty())?;
+        let numbers = (u32::try_from(first).unwrap_or(u32::MAX)..).map(EndpointIndex);
+        let named = numbers.zip(rest).take(places).filter(|(_, (_, named))| *named == Named::Yes);
+        Some(named.map(|(place, (seat, _))| (place, seat)))
     }
 
     /// Who has a place that an attempt has been given.

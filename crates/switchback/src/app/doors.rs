@@ -45,7 +45,7 @@ pub(super) fn bind(plan: &Plan, mut inherited: Vec<Socket>) -> Result<Vec<Socket
             Some(at) => Ok(inherited.swap_remove(at)),
             None => TcpListener::bind(address).map(Socket::Tcp),
         };
-        let ready = socket.and_then(Socket::without_blocking);
+        let ready = socket.and_then(Socket::without_blocking).and_then(Socket::minding_clients);
         ready.map_err(|source| StartError::Bind { what, address, source })
     };
     let clients = plan.listeners.iter().map(|listener| ("listener", listener.address));

@@ -22,7 +22,7 @@ use switchback_admin::Recorder;
 use switchback_config::Sources;
 use switchback_core::plan::{LogSink, Plan, TracingPlan};
 use switchback_discovery::Fixed;
-use switchback_runtime::{Gateway, random};
+use switchback_runtime::{Gateway, cryptography, random};
 use switchback_telemetry::{AccessLog, Guard, Sink};
 
 pub(crate) use error::StartError;
@@ -80,6 +80,7 @@ impl App {
         origin: Option<Origin>,
         inherited: Inherited,
     ) -> Result<Self, StartError> {
+        cryptography::install();
         let room = Room::make();
         let Inherited { sockets, predecessor } = inherited;
         let sockets = doors::bind(&plan, sockets)?;
@@ -210,6 +211,9 @@ fn conf(threads: usize) -> ServerConf {
         // Our own watch has waited for whatever there was to wait for.
         grace_period_seconds: Some(0),
         graceful_shutdown_timeout_seconds: Some(0),
+        // Pingora's own timers fire from a thread that wakes a hundred times a second, for ever after the
+        // first; Tokio's let an idle gateway sleep. Those of less than a second are Pingora's still.
+        fast_timeout_to_tokio_threshold_seconds: Some(0),
         ..ServerConf::default()
     }
 }
