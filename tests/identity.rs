@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::Request;
-use switchback_testkit::{Backend, Behavior, Gateway, H2Backend, H2Behavior, Recorded, Response};
+use switchback_testkit::{
+    Backend, Behavior, Ending, Gateway, H2Backend, H2Behavior, Recorded, Response,
+};
 
 fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_switchback"))
@@ -105,6 +107,59 @@ async fn a_client_cannot_have_our_fields_removed() {
         assert_eq!(raw(&gateway, &request).await.status, 400, "{named}");
     }
     assert_eq!((backend.requests(), backend.connections()), (0, connections));
+}
+
+#[tokio::test]
+async fn what_concerns_only_the_connection_stops_here_whatever_else_is_there() {
+    let (backend, gateway) = gateway("").await;
+    for field in [
+        "Connection: keep-alive",
+        "Connection: close",
+        "Connection: TE, keep-alive",
+        "Keep-Alive: timeout=5",
+        "Proxy-Connection: keep-alive",
+        "Proxy-Authenticate: x",
+        "Proxy-Authorization: x",
+        "TE: trailers",
+        "Trailer: x",
+        "Upgrade: h2c",
+        "HTTP2-Settings: x",
+    ] {
+        let got = received(&backend, &gateway, &format!("{field}\r\nX-Kept: 1\r\n")).await;
+        let (name, _) = field.split_once(':').unwrap();
+        // A new connection is asked how long the endpoint keeps it.
+        let ours = name == "Connection" && values(&got, name) == ["keep-alive"];
+        assert!(ours || values(&got, name).is_empty(), "{field}: {:?}", values(&got, name));
+        assert_eq!(values(&got, "x-kept"), ["1"], "{field}");
+        assert_eq!(values(&got, "x-forwarded-for"), ["127.0.0.1"], "{field}");
+    }
+}
+
+#[tokio::test]
+async fn each_attempt_tells_the_same_and_tells_it_once() {
+    let (first, second) =
+        (Backend::with(Behavior::ok()).await, Backend::with(Behavior::ok()).await);
+    let endpoints = [first.addr(), second.addr()];
+    let gateway = Gateway::builder().pool("web", &endpoints).start(binary()).await;
+    for fields in ["", "Connection: close, Forwarded\r\n"] {
+        for (failing, other) in [(&first, &second), (&second, &first)] {
+            failing.set(Behavior::CloseBeforeAnswer(Ending::Fin));
+            other.set(Behavior::ok());
+            failing.clear();
+            // Who fails is asked first by one of two, or by one of many.
+            for _ in 0..50 {
+                let got = received(other, &gateway, fields).await;
+                for name in ["host", "x-forwarded-for", "x-forwarded-host", "x-request-id"] {
+                    assert_eq!(values(&got, name).len(), 1, "{name}: {fields}");
+                }
+                if let Some(failed) = failing.recorded().first() {
+                    let id = |it: &Recorded| it.header("x-request-id").map(str::to_owned);
+                    assert_eq!(id(failed), id(&got), "{fields}");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -34,17 +34,61 @@ const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "proxy-connec
 const INVALID_CONNECTION: Refusal =
     Refusal::bad("invalid_connection", "the Connection field names what it may not");
 
-/// Drops what whoever sent this may not say.
-pub(crate) fn drop_fields(header: &mut RequestHeader, from_trusted: bool, underscores: bool) {
-    let dropped: Vec<HeaderName> = header
-        .headers
-        .keys()
-        .filter(|name| is_dropped(name.as_str(), from_trusted, underscores))
-        .cloned()
-        .collect();
+/// Which of the fields that are looked into a request has. Most have none but Host: to look at each of its fields
+/// once is less than to look for each of these.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Has {
+    pub(crate) host: bool,
+    pub(crate) connection: bool,
+    pub(crate) upgrade: bool,
+    /// What is Pingora's to remove on its way, besides these two.
+    pub(crate) hop_by_hop: bool,
+    /// `traceparent` or `tracestate`.
+    pub(crate) trace: bool,
+    /// `Idempotency-Key`.
+    pub(crate) key: bool,
+}
+
+impl Has {
+    fn note(&mut self, name: &str) {
+        match name {
+            "host" => self.host = true,
+            "connection" => self.connection = true,
+            "upgrade" => self.upgrade = true,
+            "traceparent" | "tracestate" => self.trace = true,
+            "idempotency-key" => self.key = true,
+            "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "http2-settings" => self.hop_by_hop = true,
+            _ => {}
+        }
+    }
+}
+
+/// Drops what whoever sent this may not say, and tells what is left.
+pub(crate) fn drop_fields(
+    header: &mut RequestHeader,
+    from_trusted: bool,
+    underscores: bool,
+) -> Has {
+    let mut has = Has::default();
+    let mut dropped: Vec<HeaderName> = Vec::new();
+    for name in header.headers.keys() {
+        if is_dropped(name.as_str(), from_trusted, underscores) {
+            dropped.push(name.clone());
+        } else {
+            has.note(name.as_str());
+        }
+    }
     for name in &dropped {
         header.remove_header(name);
     }
+    has
 }
 
 fn is_dropped(name: &str, from_trusted: bool, underscores: bool) -> bool {
@@ -67,8 +111,8 @@ fn is_ours(name: &str) -> bool {
 /// Gives a request the Host that its target names, where that is the only one to do so: HTTP/2's
 /// `:authority`, and the absolute form of HTTP/1.0. Where both are there, Pingora has checked that they
 /// agree.
-pub(crate) fn name_host(header: &mut RequestHeader) -> Result<()> {
-    if header.version == Version::HTTP_11 || header.headers.contains_key(HOST) {
+pub(crate) fn name_host(header: &mut RequestHeader, has: &mut Has) -> Result<()> {
+    if header.version == Version::HTTP_11 || has.host {
         return Ok(());
     }
     let host = match header.uri.authority() {
@@ -78,19 +122,29 @@ pub(crate) fn name_host(header: &mut RequestHeader) -> Result<()> {
             .and_then(|host| String::from_utf8(host.to_vec()).ok()),
     };
     match host {
-        Some(host) => header.insert_header(HOST, host),
+        Some(host) => {
+            has.host = true;
+            header.insert_header(HOST, host)
+        }
         None => Ok(()),
     }
 }
 
+/// Whether Connection names fields, besides those that stop here by themselves.
+pub(crate) fn nominates(headers: &HeaderMap) -> bool {
+    const THEMSELVES: [&[u8]; 4] = [b"close", b"keep-alive", b"upgrade", b"te"];
+    items(headers, &CONNECTION)
+        .any(|item| !THEMSELVES.iter().any(|name| item.eq_ignore_ascii_case(name)))
+}
+
 /// Why a request is refused. Of HTTP/1 every byte has been looked at ([`crate::edge`]).
-pub(crate) fn refusal(header: &RequestHeader, limits: &LimitsPlan) -> Option<Refusal> {
+pub(crate) fn refusal(header: &RequestHeader, has: Has, limits: &LimitsPlan) -> Option<Refusal> {
     if header.version == Version::HTTP_2
         && let Err(refusal) = http2::sound(header, limits)
     {
         return Some(refusal);
     }
-    (!may_be_nominated(&header.headers)).then_some(INVALID_CONNECTION)
+    (has.connection && !may_be_nominated(&header.headers)).then_some(INVALID_CONNECTION)
 }
 
 /// Whether Connection names only what may be removed. What Pingora would refuse when the request is on its
@@ -182,9 +236,50 @@ mod tests {
             if let Some(host) = host {
                 header.insert_header(HOST, host).unwrap();
             }
-            name_host(&mut header).unwrap();
+            let mut has = Has { host: host.is_some(), ..Has::default() };
+            name_host(&mut header, &mut has).unwrap();
+            assert_eq!(has.host, header.headers.contains_key(HOST), "{version:?} {target}");
             let named = header.headers.get(HOST).map(|host| host.to_str().unwrap());
             assert_eq!(named, expected, "{version:?} {target}");
+        }
+    }
+
+    #[test]
+    fn what_pingora_removes_is_noticed() {
+        for (name, noticed) in [
+            ("connection", true),
+            ("upgrade", true),
+            ("keep-alive", true),
+            ("proxy-connection", true),
+            ("proxy-authenticate", true),
+            ("proxy-authorization", true),
+            ("te", true),
+            ("trailer", true),
+            ("transfer-encoding", true),
+            ("http2-settings", true),
+            ("host", false),
+            ("accept", false),
+            ("expect", false),
+        ] {
+            let mut header = request(Version::HTTP_11, "/", &[(name, "x")]);
+            let has = drop_fields(&mut header, false, false);
+            assert_eq!(has.connection || has.upgrade || has.hop_by_hop, noticed, "{name}");
+            assert_eq!(has.host, name == "host");
+        }
+    }
+
+    #[test]
+    fn to_say_what_becomes_of_the_connection_names_no_field() {
+        for (value, names) in [
+            ("close", false),
+            ("Keep-Alive, Upgrade", false),
+            ("TE,,", false),
+            ("close, x-request-id", true),
+            ("forwarded", true),
+            ("client-cert", true),
+        ] {
+            let header = request(Version::HTTP_11, "/", &[("Connection", value)]);
+            assert_eq!(nominates(&header.headers), names, "{value}");
         }
     }
 
@@ -192,7 +287,8 @@ mod tests {
     fn connection_names_only_what_may_go() {
         let refused = |value: &'static str| {
             let request = request(Version::HTTP_11, "/", &[("Host", "a"), ("Connection", value)]);
-            refusal(&request, &LimitsPlan::default()).is_some()
+            let has = Has { connection: true, ..Has::default() };
+            refusal(&request, has, &LimitsPlan::default()).is_some()
         };
         for value in [
             "close",

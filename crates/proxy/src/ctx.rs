@@ -16,6 +16,7 @@ use switchback_telemetry::metrics::InFlight as Counted;
 use switchback_telemetry::{AccessRecord, AttemptRecord, Failure, Origin, Text, Traced};
 use switchback_wire::Refusal;
 
+use crate::admission::Has;
 use crate::edge::{Connection, Incoming, Watch};
 use crate::identity::Sender;
 use crate::trace::Trace;
@@ -39,6 +40,12 @@ pub struct Ctx {
     pub(crate) expects_continue: bool,
     /// Whether the client asks for another protocol.
     pub(crate) upgrade: bool,
+    /// Which fields it has of those that are looked into.
+    pub(crate) has: Has,
+    /// Whether its Connection names fields, besides those that stop here by themselves.
+    pub(crate) nominates: bool,
+    /// Whether its own header says already what endpoints are told of it.
+    pub(crate) told: bool,
     /// The request id.
     pub(crate) id: Text,
     /// The trace that it belongs to, if it belongs to one.
@@ -88,6 +95,8 @@ pub(crate) struct Forward {
     target: usize,
     /// Until when an answer must have begun; `None` while the request is still being received.
     pub(crate) deadline: Option<Timestamp>,
+    /// Whether the request had been received to its end when its attempts began: it has no body.
+    pub(crate) bodyless: bool,
     /// What the pool must know to pick.
     pub(crate) request: PickRequest,
     /// Attempts of which something may have been sent.
@@ -128,13 +137,14 @@ impl Ctx {
     /// The most attempts that a line of the access log shows.
     const SHOWN: usize = 10;
 
-    pub(crate) fn new(gateway: &Arc<Gateway>) -> Self {
+    /// Boxed: Pingora moves it from one future into the next.
+    pub(crate) fn new(gateway: &Arc<Gateway>) -> Box<Self> {
         let incoming = Incoming::take();
         let (last, expects_continue, upgrade) = incoming
             .as_ref()
             .map_or((true, false, false), |it| (it.last, it.expects_continue, it.upgrade));
         let (connection, watch) = incoming.map(|it| (it.connection, it.watch)).unzip();
-        Self {
+        Box::new(Self {
             generation: gateway.current(),
             began: gateway.clock.now(),
             time: gateway.clock.wall(),
@@ -143,6 +153,9 @@ impl Ctx {
             last,
             expects_continue,
             upgrade,
+            has: Has::default(),
+            nominates: false,
+            told: false,
             id: Text::from_static(""),
             trace: None,
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -164,7 +177,7 @@ impl Ctx {
             _in_flight: gateway.drain.admit(),
             _counted: gateway.metrics.request_started(),
             gateway: gateway.clone(),
-        }
+        })
     }
 
     /// The target that the request goes to.
@@ -209,6 +222,11 @@ impl Ctx {
         }
     }
 
+    /// Whether more than a Connection that names no fields has to be removed from the request.
+    pub(crate) fn has_hop_by_hop(&self) -> bool {
+        self.upgrade || self.nominates || self.has.hop_by_hop
+    }
+
     /// Whether the request's body is still being received.
     pub(crate) fn receiving(&self) -> bool {
         self.forward.as_ref().is_some_and(|forward| forward.deadline.is_none())
@@ -248,10 +266,10 @@ impl Ctx {
         }));
     }
 
-    /// Writes the line of the access log, and the spans.
-    pub(crate) fn log(&mut self) {
+    /// Writes the line of the access log, and the spans, of a request that has ended at the time `now`.
+    pub(crate) fn log(&mut self, now: Timestamp) {
         let Some(mut record) = self.record.take() else { return };
-        record.duration = self.gateway.clock.now() - self.began;
+        record.duration = now - self.began;
         record.queued = self.forward.as_ref().map_or(Duration::ZERO, |forward| forward.waited);
         record.route = self.route.map(|route| self.generation.route(route).plan.name.clone());
         record.pool = self.forward.as_ref().map(|forward| forward.pool.plan.name.clone());
@@ -271,8 +289,9 @@ impl Drop for Ctx {
         if self.accounted {
             return;
         }
+        let now = self.gateway.clock.now();
         if let Some(attempt) = self.attempt.take() {
-            let record = attempt.end(Outcome::Abandoned, None, self.began);
+            let record = attempt.end(Outcome::Abandoned, None, self.began, now);
             self.attempted(record);
         }
         let reason = Outcome::Abandoned.meaning().reason;
@@ -283,10 +302,9 @@ impl Drop for Ctx {
             decision: None,
             pool: self.forward.as_ref().map(|forward| forward.pool.standing()),
         });
-        let duration = self.gateway.clock.now() - self.began;
-        self.generation.route_metrics(self.route).request_finished(None, duration);
+        self.generation.route_metrics(self.route).request_finished(None, now - self.began);
         self.gateway.metrics.client_error(Origin::Gateway, false, reason);
-        self.log();
+        self.log(now);
     }
 }
 
@@ -302,6 +320,7 @@ impl Forward {
             pool,
             target,
             deadline,
+            bodyless: deadline.is_some(),
             request,
             attempts_sent: 0,
             pause: false,

@@ -25,6 +25,45 @@ static CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
+/// Which of the fields that are looked into, or stop here, an answer has. Most have two or three of them: to look
+/// at each of its fields once is less than to look for each of these.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Framing {
+    /// Content-Length.
+    pub(crate) length: bool,
+    /// Transfer-Encoding.
+    pub(crate) coding: bool,
+    keep_alive: bool,
+    connection: bool,
+    upgrade: bool,
+    trailer: bool,
+    /// Others that concern only the connection.
+    others: bool,
+}
+
+impl Framing {
+    /// That of an answer with these fields.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut framing = Self::default();
+        for name in headers.keys() {
+            match *name {
+                CONTENT_LENGTH => framing.length = true,
+                TRANSFER_ENCODING => framing.coding = true,
+                CONNECTION => framing.connection = true,
+                UPGRADE => framing.upgrade = true,
+                TRAILER => framing.trailer = true,
+                PROXY_AUTHENTICATE | TE => framing.others = true,
+                _ => match name.as_str() {
+                    "keep-alive" => framing.keep_alive = true,
+                    "proxy-connection" => framing.others = true,
+                    _ => {}
+                },
+            }
+        }
+        framing
+    }
+}
+
 /// Removes from an answer what concerns only the connection to the endpoint: the fields that
 /// Connection names, and the hop-by-hop fields of RFC 9110, section 7.6.1. Requests are Pingora's
 /// (`HttpUpstreamRequestPolicy::standard`).
@@ -32,32 +71,43 @@ static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection"
 /// Transfer-Encoding and Content-Length stay, because Pingora frames the client's side by them, unless
 /// there is nothing to frame. The fields of an upgrade stay in a 101, and what a 426 asks for. `trailers`:
 /// whether the client gets those that the answer announces.
-pub(crate) fn strip_hop_by_hop(answer: &mut ResponseHeader, trailers: bool) {
+pub(crate) fn strip_hop_by_hop(answer: &mut ResponseHeader, has: Framing, trailers: bool) {
     let status = answer.status;
     let upgrade = status == StatusCode::SWITCHING_PROTOCOLS;
     let offers = upgrade || status == StatusCode::UPGRADE_REQUIRED;
     // RFC 9110, section 8.6, and RFC 9112, section 6.1: the one has no place here, the other no meaning.
     let frames_nothing = status.is_informational() || status == StatusCode::NO_CONTENT;
-    let nominated: Vec<HeaderName> = nominated(&answer.headers).collect();
-    let stops = |name: &&HeaderName| match **name {
-        CONTENT_LENGTH => frames_nothing,
-        TRANSFER_ENCODING => status == StatusCode::NOT_MODIFIED,
-        CONNECTION => !upgrade,
-        UPGRADE => !offers,
-        TRAILER => !trailers,
-        PROXY_AUTHENTICATE | TE => true,
-        _ => *name == KEEP_ALIVE || *name == PROXY_CONNECTION || nominated.contains(name),
-    };
-    // Most answers have none of them: looking at each field once is less than looking for each name.
-    let stopped: Vec<HeaderName> = answer.headers.keys().filter(stops).cloned().collect();
-    for name in &stopped {
-        answer.remove_header(name);
+    if has.connection {
+        let nominated: Vec<HeaderName> = nominated(&answer.headers).collect();
+        for name in &nominated {
+            answer.remove_header(name);
+        }
+    }
+    let stops = [
+        (has.length && frames_nothing, &CONTENT_LENGTH),
+        (has.coding && status == StatusCode::NOT_MODIFIED, &TRANSFER_ENCODING),
+        (has.connection && !upgrade, &CONNECTION),
+        (has.upgrade && !offers, &UPGRADE),
+        (has.trailer && !trailers, &TRAILER),
+        (has.keep_alive, &KEEP_ALIVE),
+        (has.others, &PROXY_AUTHENTICATE),
+        (has.others, &TE),
+        (has.others, &PROXY_CONNECTION),
+    ];
+    for (_, name) in stops.iter().filter(|(stops, _)| *stops) {
+        answer.remove_header(*name);
     }
 }
 
-/// The fields that Connection names.
+/// The fields that Connection names, but for those of which it is known what becomes of them.
 fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
-    items(headers, &CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
+    let known = |name: &HeaderName| {
+        matches!(*name, CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | UPGRADE | TRAILER)
+    };
+    let names =
+        items(headers, &CONNECTION).filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"));
+    let names = names.filter_map(|name| HeaderName::from_bytes(name).ok());
+    names.filter(move |name| !known(name))
 }
 
 /// The items of a field that is a list, empty ones left out.
@@ -82,7 +132,7 @@ pub(crate) fn client_cert(
     proof: Option<&ClientCertificate>,
 ) -> Result<()> {
     match proof {
-        Some(proof) => request.insert_header(CLIENT_CERT.clone(), proof.field().clone()),
+        Some(proof) => request.insert_header(CLIENT_CERT.as_str(), proof.field().clone()),
         None => Ok(()),
     }
 }
@@ -101,15 +151,21 @@ pub(crate) fn same_answer(begun: &ResponseHeader, next: &ResponseHeader) -> bool
 }
 
 /// Whether an answer may go on for long: a stream, an upgrade, a large file.
-pub(crate) fn may_last(answer: &ResponseHeader) -> bool {
+pub(crate) fn may_last(answer: &ResponseHeader, has: Framing) -> bool {
     /// What takes longer than that is a matter of the client's line.
     const SHORT: u64 = 64 * 1024;
+    if !has.length {
+        return true;
+    }
     let length = answer.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     length.and_then(|length| length.parse::<u64>().ok()).is_none_or(|length| length > SHORT)
 }
 
 /// How long the endpoint says that it keeps an idle connection.
-pub(crate) fn keeps_alive(answer: &ResponseHeader) -> Option<Duration> {
+pub(crate) fn keeps_alive(answer: &ResponseHeader, has: Framing) -> Option<Duration> {
+    if !has.keep_alive {
+        return None;
+    }
     keepalive::hint_in(answer.headers.get(&KEEP_ALIVE)?.to_str().ok()?)
 }
 
@@ -131,8 +187,11 @@ mod tests {
         for (name, value) in fields {
             answer.append_header(*name, *value).unwrap();
         }
-        strip_hop_by_hop(&mut answer, false);
-        answer.headers.keys().map(ToString::to_string).collect()
+        let has = Framing::of(&answer.headers);
+        strip_hop_by_hop(&mut answer, has, false);
+        let mut left: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
+        left.sort_unstable();
+        left
     }
 
     #[test]
@@ -150,7 +209,7 @@ mod tests {
                 ("X-Kept", "1"),
             ],
         );
-        assert_eq!(left, ["x-kept", "transfer-encoding"]);
+        assert_eq!(left, ["transfer-encoding", "x-kept"]);
     }
 
     #[test]
@@ -180,7 +239,8 @@ mod tests {
         let announced = |trailers| {
             let mut answer = ResponseHeader::build(200, None).unwrap();
             answer.append_header(TRAILER, "grpc-status").unwrap();
-            strip_hop_by_hop(&mut answer, trailers);
+            let has = Framing::of(&answer.headers);
+            strip_hop_by_hop(&mut answer, has, trailers);
             answer.headers.contains_key(TRAILER)
         };
         assert!(announced(true) && !announced(false));

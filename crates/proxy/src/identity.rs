@@ -2,8 +2,8 @@
 //!
 //! `X-Forwarded-For`, `-Proto` and `-Host` always, `Forwarded` where the configuration wants it. All of it is one
 //! story: what a trusted proxy says in a second field is passed on as long as it agrees with what we
-//! believe, and is replaced or left out where not. It is told after Pingora has removed what the
-//! client's Connection names, so that a client cannot have it removed.
+//! believe, and is replaced or left out where not. A client cannot have any of it removed by its Connection
+//! ([`crate::phase::forward`]).
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -37,33 +37,52 @@ pub(crate) struct Sender {
     pub(crate) over_tls: bool,
 }
 
-/// Tells the endpoint. The request has its Host.
-pub(crate) fn tell(request: &mut RequestHeader, sender: &Sender, plan: &Plan) -> Result<()> {
+/// Tells the endpoint. The request has its Host. `address` is what to say of who has connected and may speak
+/// for nobody else, where that is known already.
+///
+/// Names are given to Pingora as text, because it copies others.
+pub(crate) fn tell(
+    request: &mut RequestHeader,
+    sender: &Sender,
+    plan: &Plan,
+    address: Option<HeaderValue>,
+) -> Result<()> {
     let own = request.headers.get(HOST).cloned();
     let host = original_host(&request.headers, sender, plan).or_else(|| own.clone());
-    let given = request.headers.contains_key(&FORWARDED);
+    // Only from trusted proxies it is still there, and X-Real-IP and X-Forwarded-Port.
+    let given = sender.trusted && request.headers.contains_key(&FORWARDED);
     let forwarded = (given || plan.forwarded)
         .then(|| forwarded_field(&request.headers, sender, plan, host.as_ref(), own.as_ref()));
 
-    request.insert_header(X_FORWARDED_FOR.clone(), addresses(&request.headers, sender))?;
+    match address.filter(|_| !sender.trusted) {
+        Some(address) => request.insert_header(X_FORWARDED_FOR.as_str(), address)?,
+        None => {
+            let list = addresses(&request.headers, sender);
+            request.insert_header(X_FORWARDED_FOR.as_str(), list)?;
+        }
+    }
     let scheme = HeaderValue::from_static(if sender.over_tls { "https" } else { "http" });
-    request.insert_header(X_FORWARDED_PROTO.clone(), scheme)?;
+    request.insert_header(X_FORWARDED_PROTO.as_str(), scheme)?;
     if let Some(host) = host {
-        request.insert_header(X_FORWARDED_HOST.clone(), host)?;
+        request.insert_header(X_FORWARDED_HOST.as_str(), host)?;
     }
     match forwarded.flatten() {
-        Some(forwarded) => request.insert_header(FORWARDED.clone(), forwarded)?,
-        None => _ = request.remove_header(&FORWARDED),
+        Some(forwarded) => request.insert_header(FORWARDED.as_str(), forwarded)?,
+        None if given => _ = request.remove_header(&FORWARDED),
+        None => {}
     }
-    // Only from trusted proxies these two are still there.
+    if !sender.trusted {
+        return Ok(());
+    }
     if request.headers.contains_key(&X_REAL_IP) {
-        request.insert_header(X_REAL_IP.clone(), sender.client.to_canonical().to_string())?;
+        let client = sender.client.to_canonical().to_string();
+        request.insert_header(X_REAL_IP.as_str(), client)?;
     }
     if request.headers.contains_key(&X_FORWARDED_PORT) {
         let port = last_item(&request.headers, &X_FORWARDED_PORT);
         let port = port.and_then(|port| std::str::from_utf8(port).ok()?.parse::<u16>().ok());
         match port {
-            Some(port) => request.insert_header(X_FORWARDED_PORT.clone(), port.to_string())?,
+            Some(port) => request.insert_header(X_FORWARDED_PORT.as_str(), port.to_string())?,
             None => _ = request.remove_header(&X_FORWARDED_PORT),
         }
     }
@@ -175,7 +194,7 @@ mod tests {
             client: said.address,
             over_tls: said.over_tls.unwrap_or(false),
         };
-        tell(&mut request, &sender, &plan).unwrap();
+        tell(&mut request, &sender, &plan, None).unwrap();
         let field =
             |name| request.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         names.map(field)
@@ -191,7 +210,7 @@ mod tests {
         request.append_header("Host", "shop:8443").unwrap();
         let mut plan = Plan::of(Vec::new());
         plan.forwarded = true;
-        tell(&mut request, &DIRECT, &plan).unwrap();
+        tell(&mut request, &DIRECT, &plan, None).unwrap();
         assert_eq!(request.headers["x-forwarded-for"], "203.0.113.9");
         assert_eq!(request.headers["x-forwarded-proto"], "https");
         assert_eq!(request.headers["x-forwarded-host"], "shop:8443");

@@ -15,13 +15,21 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{StatusCode, Version};
 use pingora::http::ResponseHeader;
 
+use crate::headers::Framing;
+
 /// The most interim answers (1xx) to a request: more than any application has to say.
 pub(crate) const INTERIM: u8 = 16;
 
 /// Why an answer cannot be passed on. `websocket`: whether the endpoint was asked for that, which is
 /// the only protocol that Pingora lets a client upgrade to.
-pub(crate) fn fault(answer: &ResponseHeader, websocket: bool) -> Option<&'static str> {
-    upgrade(answer, websocket).or_else(|| coding(answer)).or_else(|| length(answer))
+pub(crate) fn fault(
+    answer: &ResponseHeader,
+    has: Framing,
+    websocket: bool,
+) -> Option<&'static str> {
+    let coding = || has.coding.then(|| coding(answer)).flatten();
+    let length = || has.length.then(|| length(answer)).flatten();
+    upgrade(answer, websocket).or_else(coding).or_else(length)
 }
 
 fn upgrade(answer: &ResponseHeader, websocket: bool) -> Option<&'static str> {
@@ -91,7 +99,7 @@ mod tests {
         for (name, value) in fields {
             answer.append_header(*name, *value).unwrap();
         }
-        fault(&answer, true)
+        fault(&answer, Framing::of(&answer.headers), true)
     }
 
     fn http11(status: u16, fields: &[(&'static str, &'static str)]) -> Option<&'static str> {

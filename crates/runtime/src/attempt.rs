@@ -117,10 +117,9 @@ impl Attempt {
         self.pool.may_reuse(self.endpoint(), idle)
     }
 
-    /// Notes that the answer's header has come, with this status; `lasting`: its end may be long in
-    /// coming.
-    pub fn answered(&mut self, status: u16, lasting: bool) {
-        let now = self.pool.clock().now();
+    /// Notes that the answer's header has come at the time `now`, with this status; `lasting`: its end may
+    /// be long in coming.
+    pub fn answered(&mut self, status: u16, lasting: bool, now: Timestamp) {
         self.facts.status = Some(status);
         self.facts.first_byte = Some(now - self.began);
         self.facts.waited = self.waited(now);
@@ -135,14 +134,15 @@ impl Attempt {
         }
     }
 
-    /// Ends it, and gives what the access log shows of it; the request `began` then.
+    /// Ends it, at the time `now`, and gives what the access log shows of it; the request `began` then.
     pub fn end(
         mut self,
         outcome: Outcome,
         detail: Option<String>,
         began: Timestamp,
+        now: Timestamp,
     ) -> AttemptRecord {
-        let now = self.report(outcome);
+        self.report(outcome, now);
         AttemptRecord {
             endpoint: self.address(),
             reused: self.facts.reused,
@@ -170,9 +170,8 @@ impl Attempt {
         (!self.facts.receiving).then(|| now - since)
     }
 
-    fn report(&mut self, outcome: Outcome) -> Timestamp {
+    fn report(&mut self, outcome: Outcome, now: Timestamp) {
         self.ended = true;
-        let now = self.pool.clock().now();
         let facts = &self.facts;
         if let Some(connection) = facts.connection {
             self.pool.idle().used(connection, facts.received.unwrap_or(now));
@@ -187,14 +186,13 @@ impl Attempt {
         };
         self.seat.metrics.attempt_finished(outcome.position());
         self.pool.ended(self.picked, end, now);
-        now
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.ended {
-            self.report(Outcome::Abandoned);
+            self.report(Outcome::Abandoned, self.pool.clock().now());
         }
     }
 }

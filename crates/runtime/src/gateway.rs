@@ -126,6 +126,7 @@ impl Gateway {
         self.retired.lock().push(before);
         self.metrics.set_config_generation(number);
         self.generations.send_replace(number);
+        self.free_retired();
         number
     }
 

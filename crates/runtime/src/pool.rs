@@ -182,9 +182,9 @@ impl PoolHandle {
         state.overrides.iter().map(|(address, it)| (*address, *it)).collect()
     }
 
-    /// Begins an attempt at the best endpoint for a request; `first`: it is the request's first.
-    pub fn begin(self: &Arc<Self>, request: &PickRequest, first: bool) -> Begin {
-        let now = self.shared.clock.now();
+    /// Begins an attempt at the best endpoint for a request, at the time `now`; `first`: it is the request's
+    /// first.
+    pub fn begin(self: &Arc<Self>, request: &PickRequest, first: bool, now: Timestamp) -> Begin {
         let (pick, effects) = random::with(|rng| {
             let mut state = self.shared.state.lock();
             let due = state.pool.next_tick().is_some_and(|at| at <= now);

@@ -35,6 +35,9 @@ pub(crate) fn two_choices(
     rng: &mut impl RngCore,
 ) -> Option<EndpointIndex> {
     let (first, heavy) = draw(candidates, &fits, rng)?;
+    if candidates.len() < 2 {
+        return Some(first);
+    }
     let other = draw(candidates, |endpoint| endpoint != first && fits(endpoint), rng);
     let Some((second, light)) = other else { return Some(first) };
     let (first_cost, second_cost) = (cost(first), cost(second));

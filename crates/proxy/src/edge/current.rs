@@ -8,7 +8,10 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use http::HeaderValue;
+use pingora_core::{OrErr, Result};
 
 use super::watch::Watch;
 
@@ -23,6 +26,20 @@ pub(crate) struct Connection {
     pub(crate) tls: bool,
     /// The path by which its listener tells whether the gateway is ready.
     pub(crate) readiness: Option<Arc<str>>,
+    /// The client's address as endpoints are told it, from the first request on.
+    pub(crate) address: OnceLock<HeaderValue>,
+}
+
+impl Connection {
+    /// The client's address as endpoints are told it.
+    pub(crate) fn address(&self) -> Result<HeaderValue> {
+        if let Some(address) = self.address.get() {
+            return Ok(address.clone());
+        }
+        let address = HeaderValue::try_from(self.client.ip().to_canonical().to_string());
+        let address = address.or_fail()?;
+        Ok(self.address.get_or_init(|| address).clone())
+    }
 }
 
 /// A request as it comes in.

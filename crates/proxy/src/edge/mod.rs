@@ -30,7 +30,7 @@ mod stream;
 mod watch;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use pingora_core::apps::{HttpServerApp, ServerApp};
@@ -110,6 +110,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Edge<A> {
             local: addresses.local,
             tls: listener.tls || addresses.tls,
             readiness: listener.readiness,
+            address: OnceLock::new(),
         });
         let (app, gateway) = (&self.app, &self.gateway);
         if !over_http2 {

@@ -85,14 +85,14 @@ fn settle(
 ) -> bool {
     if outcome == Outcome::Completed {
         // An upgraded connection has come to its end; nothing is left to decide.
-        end_attempt(ctx, outcome, None, None);
+        end_attempt(gateway, ctx, outcome, None, None);
         return false;
     }
     let decision = decide(gateway, session, ctx, outcome);
     if outcome != Outcome::ClientGone && decision != Decision::Retry {
         give_up(ctx, outcome, decision);
     }
-    end_attempt(ctx, outcome, Some(decision), Some(detail));
+    end_attempt(gateway, ctx, outcome, Some(decision), Some(detail));
     decision == Decision::Retry
 }
 
@@ -131,6 +131,7 @@ pub(crate) fn decide(
 
 /// Ends the attempt under way.
 pub(crate) fn end_attempt(
+    gateway: &Gateway,
     ctx: &mut Ctx,
     outcome: Outcome,
     decision: Option<Decision>,
@@ -138,7 +139,7 @@ pub(crate) fn end_attempt(
 ) {
     let Some(attempt) = ctx.attempt.take() else { return };
     let endpoint = attempt.endpoint();
-    let mut record = attempt.end(outcome, detail, ctx.began);
+    let mut record = attempt.end(outcome, detail, ctx.began, gateway.clock.now());
     record.decision = decision.map(Decision::as_str);
     ctx.attempted(record);
     if let Some(watch) = &ctx.watch {

@@ -6,8 +6,8 @@ use http::Version;
 use http::header::EXPECT;
 use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
-use switchback_core::Outcome;
 use switchback_core::retry::Decision;
+use switchback_core::{Outcome, Timestamp};
 use switchback_runtime::Gateway;
 use switchback_telemetry::{Failure, Origin};
 
@@ -24,10 +24,11 @@ pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error
     if let Some(watch) = &ctx.watch {
         watch.off();
     }
-    end_last_attempt(error, ctx);
+    let now = gateway.clock.now();
+    end_last_attempt(error, ctx, now);
     let status = session.response_written().map(|answer| answer.status.as_u16());
     let metrics = ctx.generation.route_metrics(ctx.route);
-    metrics.request_finished(status, gateway.clock.now() - ctx.began);
+    metrics.request_finished(status, now - ctx.began);
     match &ctx.failure {
         Some(failure) => {
             let well = failure.pool.is_some_and(|pool| pool.healthy > 0);
@@ -46,7 +47,7 @@ pub(crate) fn request(gateway: &Gateway, session: &Session, error: Option<&Error
         record.bytes_in = session.as_downstream().body_bytes_read() as u64;
         record.bytes_out = session.as_downstream().body_bytes_sent() as u64;
     }
-    ctx.log();
+    ctx.log(now);
 }
 
 /// Reads, for a moment, what a client still sends of a request that has its answer. One that waits to
@@ -74,7 +75,7 @@ pub(crate) async fn linger(session: &mut Session, error: Option<&Error>, ctx: &C
 }
 
 /// An attempt that is still open has gone through, or was left by the client.
-fn end_last_attempt(error: Option<&Error>, ctx: &mut Ctx) {
+fn end_last_attempt(error: Option<&Error>, ctx: &mut Ctx, now: Timestamp) {
     let Some(attempt) = ctx.attempt.take() else { return };
     let passed_on = ctx.forward.as_mut().and_then(|forward| forward.passed_on.take());
     let (outcome, decision) = match (error, passed_on) {
@@ -93,7 +94,7 @@ fn end_last_attempt(error: Option<&Error>, ctx: &mut Ctx) {
             pool: Some(forward.pool.standing()),
         });
     }
-    let mut record = attempt.end(outcome, None, ctx.began);
+    let mut record = attempt.end(outcome, None, ctx.began, now);
     record.decision = decision.map(Decision::as_str);
     ctx.attempted(record);
 }

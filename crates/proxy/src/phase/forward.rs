@@ -13,23 +13,47 @@ use crate::headers::{X_REQUEST_ID, client_cert};
 use crate::tls::ClientCertificate;
 use crate::{hop, identity, trace};
 
-/// Completes the request's header; Pingora has removed what is hop-by-hop.
+/// Says in the client's own header what its endpoints are told of it: once, for all attempts, behind whatever reads
+/// what the client itself has said. Not where Connection names fields, which Pingora removes from the header of
+/// each attempt, so that a client could have ours removed; nor where each endpoint gets a Host of its own.
+pub(crate) fn tell_once(session: &mut Session, ctx: &mut Ctx) -> Result<()> {
+    if ctx.nominates || !ctx.has.host {
+        return Ok(());
+    }
+    let proof = ClientCertificate::in_digest(session.digest()).cloned();
+    tell(session.req_header_mut(), proof.as_ref(), ctx)?;
+    ctx.told = true;
+    Ok(())
+}
+
+/// Tells who sends the request, and what it is called.
+fn tell(request: &mut RequestHeader, proof: Option<&ClientCertificate>, ctx: &Ctx) -> Result<()> {
+    client_cert(request, proof)?;
+    let address = ctx.connection.as_ref().map(|connection| connection.address()).transpose()?;
+    identity::tell(request, &ctx.sender(), &ctx.generation.plan, address)?;
+    hop::count(request)?;
+    let id = HeaderValue::from_bytes(ctx.id.as_bytes());
+    request.insert_header(X_REQUEST_ID.as_str(), id.or_fail()?)
+}
+
+/// Completes the header of an attempt; Pingora has removed what is hop-by-hop, but for a Connection that names
+/// no fields.
 pub(crate) fn request_header(
     gateway: &Gateway,
     session: &mut Session,
     request: &mut RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
-    client_cert(request, ClientCertificate::in_digest(session.digest()))?;
-    // HTTP/1.0 need not name one; HTTP/1.1, which the endpoint gets, must.
-    if !request.headers.contains_key(HOST) {
-        request.insert_header(HOST, endpoint_host(ctx)?)?;
+    if !ctx.told {
+        // HTTP/1.0 need not name one; HTTP/1.1, which the endpoint gets, must.
+        if !request.headers.contains_key(HOST) {
+            request.insert_header(HOST, endpoint_host(ctx)?)?;
+        }
+        tell(request, ClientCertificate::in_digest(session.digest()), ctx)?;
     }
-    identity::tell(request, &ctx.sender(), &ctx.generation.plan)?;
-    hop::count(request)?;
-    trace::tell(request, ctx.trace.as_ref(), ctx.attempt_number())?;
-    let id = HeaderValue::from_bytes(ctx.id.as_bytes());
-    request.insert_header(X_REQUEST_ID.clone(), id.or_fail()?)?;
+    if ctx.has.trace || ctx.trace.is_some() {
+        trace::tell(request, ctx.trace.as_ref(), ctx.attempt_number())?;
+    }
     // A connection of HTTP/2 has no such field; that of an upgrade is the client's.
     let own = ctx.forward.as_ref().filter(|it| it.pool.plan.protocol == Protocol::Http1);
     if own.is_none() {
@@ -37,12 +61,15 @@ pub(crate) fn request_header(
     } else if session.req_header().version == Version::HTTP_2 {
         hop::join_cookies(request)?;
     }
-    if let Some(forward) = own.filter(|_| !request.headers.contains_key(UPGRADE)) {
+    let upgrade = ctx.upgrade && request.headers.contains_key(UPGRADE);
+    if let Some(forward) = own.filter(|_| !upgrade) {
         if forward.connections == Connections::Fresh {
             request.insert_header(CONNECTION, "close")?;
         } else if ctx.attempt.as_ref().is_some_and(|attempt| !attempt.facts.reused) {
             // Asked for it, Apache httpd tells how long it keeps the connection. Once is enough.
             request.insert_header(CONNECTION, "keep-alive")?;
+        } else if ctx.has.connection {
+            request.remove_header(&CONNECTION);
         }
     }
     if ctx.expects_continue

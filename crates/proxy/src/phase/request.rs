@@ -20,9 +20,8 @@ use switchback_wire::Refusal;
 use crate::answer::{self, Failed};
 use crate::ctx::{Ctx, Forward};
 use crate::edge::BODY_TOO_LARGE;
+use crate::phase::forward;
 use crate::{admission, client, hash_key, headers, hop, id, sticky, trace};
-
-static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Notes who sends the request, drops what may not be believed, and refuses what goes nowhere.
 pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
@@ -32,19 +31,24 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     ctx.from_trusted = !trusted.is_empty() && client::is_trusted(connected, trusted);
     ctx.connected = connected;
     let header = session.req_header_mut();
-    admission::drop_fields(header, ctx.from_trusted, ctx.generation.plan.underscores);
-    admission::name_host(header)?;
-    if !ctx.upgrade {
+    let underscores = ctx.generation.plan.underscores;
+    let mut has = admission::drop_fields(header, ctx.from_trusted, underscores);
+    admission::name_host(header, &mut has)?;
+    if has.upgrade && !ctx.upgrade {
         // Pingora looks at this field alone. Not named by Connection it is meant for nobody (RFC 9110,
         // section 7.8), and behind a body nobody could tell where the other protocol begins.
         header.remove_header(&UPGRADE);
     }
+    ctx.has = has;
+    ctx.nominates = has.connection && admission::nominates(&header.headers);
     let said = ctx.from_trusted.then(|| client::said(connected, &header.headers, trusted));
     ctx.client = said.map_or(connected, |said| said.address);
     ctx.to_us_over_tls = ctx.connection.as_ref().is_some_and(|it| it.tls);
     ctx.over_tls = said.and_then(|said| said.over_tls).unwrap_or(ctx.to_us_over_tls);
     ctx.id = request_id(session.req_header(), ctx);
-    ctx.trace = trace::admit(session.req_header_mut(), &gateway.traces);
+    if has.trace || !gateway.traces.is_off() {
+        ctx.trace = trace::admit(session.req_header_mut(), &gateway.traces);
+    }
     if !gateway.access_log.is_off() || ctx.is_exported() {
         ctx.record = Some(Box::new(record(session.req_header(), ctx, &gateway.access_log)));
     }
@@ -52,7 +56,7 @@ pub(crate) fn admit(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> 
     if let Some(watch) = ctx.watch.as_ref().filter(|_| gateway.drain.leaving() || ctx.last) {
         watch.close_after();
     }
-    match admission::refusal(session.req_header(), &ctx.generation.plan.limits) {
+    match admission::refusal(session.req_header(), has, &ctx.generation.plan.limits) {
         Some(refusal) => Err(refused(ctx, refusal)),
         None => Ok(()),
     }
@@ -123,8 +127,7 @@ pub(crate) async fn route(gateway: &Gateway, session: &mut Session, ctx: &mut Ct
         answer::send(session, answer).await?;
         return Ok(true);
     };
-    let generation = ctx.generation.clone();
-    let plan = &generation.route(route).plan;
+    let plan = &ctx.generation.route(route).plan;
     if let Some(most) = plan.max_body {
         if length(header).is_some_and(|length| length > most) {
             return Err(refused(ctx, BODY_TOO_LARGE));
@@ -147,9 +150,8 @@ pub(crate) async fn route(gateway: &Gateway, session: &mut Session, ctx: &mut Ct
     let Some(target) = targets.get(chosen) else {
         return Err(refuse(ctx, 500, "the route has no target"));
     };
-    let pool = generation.pool(target.pool).clone();
-    let has_key = header.headers.contains_key(&IDEMPOTENCY_KEY);
-    let repeatable = repeatable(&header.method, has_key, &target.retry);
+    let pool = ctx.generation.pool(target.pool).clone();
+    let repeatable = repeatable(&header.method, ctx.has.key, &target.retry);
     let request = PickRequest {
         repeatable,
         hash: hash_key::hash(&pool.plan, header, ctx.client),
@@ -158,6 +160,7 @@ pub(crate) async fn route(gateway: &Gateway, session: &mut Session, ctx: &mut Ct
     };
     let deadline = received.then(|| ctx.began + target.request_timeout);
     ctx.forward = Some(Forward::new(pool, chosen, deadline, request));
+    forward::tell_once(session, ctx)?;
     Ok(false)
 }
 

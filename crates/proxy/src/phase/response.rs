@@ -11,6 +11,7 @@ use switchback_core::retry::Decision;
 use switchback_runtime::Gateway;
 
 use crate::ctx::Ctx;
+use crate::headers::Framing;
 use crate::phase::failure;
 use crate::{error, headers, sound, sticky};
 
@@ -27,7 +28,9 @@ pub(crate) fn header(
 ) -> Result<()> {
     let interim =
         answer.status.is_informational() && answer.status != StatusCode::SWITCHING_PROTOCOLS;
-    let mut fault = sound::fault(answer, asked_for_websocket(session));
+    let has = Framing::of(&answer.headers);
+    let websocket = ctx.upgrade && asked_for_websocket(session);
+    let mut fault = sound::fault(answer, has, websocket);
     if interim && let Some(attempt) = ctx.attempt.as_mut() {
         attempt.facts.answer_begun = true;
         attempt.facts.interim = attempt.facts.interim.saturating_add(1);
@@ -44,7 +47,7 @@ pub(crate) fn header(
         return Err(Error::explain(ErrorType::InvalidHTTPHeader, fault).into_up());
     }
     if interim {
-        headers::strip_hop_by_hop(answer, false);
+        headers::strip_hop_by_hop(answer, has, false);
         return Ok(());
     }
     if let Some(watch) = ctx.watch.as_ref().filter(|_| gateway.drain.leaving()) {
@@ -53,8 +56,9 @@ pub(crate) fn header(
     let status = answer.status.as_u16();
     let fails = ctx.target().is_some_and(|target| target.retry.statuses.contains(status));
     if let Some(attempt) = ctx.attempt.as_mut() {
-        attempt.answered(status, !fails && headers::may_last(answer));
-        attempt.facts.keeps_alive = headers::keeps_alive(answer);
+        let lasting = !fails && headers::may_last(answer, has);
+        attempt.answered(status, lasting, gateway.clock.now());
+        attempt.facts.keeps_alive = headers::keeps_alive(answer, has);
         if fails {
             attempt.facts.retry_after = headers::retry_after(answer, gateway.clock.wall());
         }
@@ -62,7 +66,7 @@ pub(crate) fn header(
     if fails {
         let decision = failure::decide(gateway, session, ctx, Outcome::FailureStatus);
         if decision == Decision::Retry {
-            failure::end_attempt(ctx, Outcome::FailureStatus, Some(decision), None);
+            failure::end_attempt(gateway, ctx, Outcome::FailureStatus, Some(decision), None);
             let mut error = Error::new_up(RETRY_ON_STATUS);
             error.set_retry(true);
             return Err(error);
@@ -74,7 +78,7 @@ pub(crate) fn header(
         let received = format!("switchback; received-status={status}");
         answer.append_header(headers::PROXY_STATUS.clone(), received)?;
     }
-    headers::strip_hop_by_hop(answer, passes_trailers(session, ctx));
+    headers::strip_hop_by_hop(answer, has, passes_trailers(session, ctx));
     // The client may have a header already, of an answer whose body never came. This one takes its
     // place if its header is the same; Pingora does not send it again.
     if let Some(begun) = failure::header_sent(session) {

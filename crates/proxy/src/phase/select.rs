@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora::http::RequestHeader;
-use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
-use switchback_core::Outcome;
 use switchback_core::outcome::refusal;
 use switchback_core::retry::wait_before;
+use switchback_core::{Outcome, Timestamp};
 use switchback_runtime::{Attempt, Begin, Gateway, PoolHandle, random, verify_by_address};
 use switchback_telemetry::metrics::Wait;
 use switchback_telemetry::{Failure, Origin};
@@ -46,14 +46,15 @@ pub(crate) async fn endpoint(
     session: &mut Session,
     ctx: &mut Ctx,
 ) -> Result<Box<HttpPeer>> {
+    let mut now = gateway.clock.now();
     // An attempt that is under way had a connection which was too old, and gets another one.
     if ctx.attempt.is_none() {
-        match attempt(gateway, session, ctx).await {
+        match attempt(gateway, session, ctx, &mut now).await {
             Ok(attempt) => ctx.attempt = Some(attempt),
             Err(no) => return Err(unavailable(ctx, no)),
         }
     }
-    let time_left = time_left(gateway, ctx);
+    let time_left = time_left(ctx, now);
     let proxied = proxied(ctx);
     let request_timeout = ctx.target().map(|target| target.request_timeout);
     let (Some(forward), Some(attempt)) = (ctx.forward.as_ref(), ctx.attempt.as_mut()) else {
@@ -66,14 +67,23 @@ pub(crate) async fn endpoint(
     attempt.facts.hurried = connect < fair / 2;
     let mut peer =
         peer(&forward.pool.plan, attempt.address(), forward.connections, connect, proxied);
-    let pause = ctx.generation.plan.limits.body_timeout + MARGIN;
-    peer.options.read_timeout = peer.options.read_timeout.max(Some(pause));
     if let Some(tls) = &forward.pool.tls {
         tls.apply(&mut peer);
         verify_by_address(&mut peer);
     }
-    if session.is_upgrade_req() {
-        peer.options.read_timeout = Some(forward.pool.plan.timeouts.tunnel);
+    peer.options.read_timeout = if ctx.upgrade && session.is_upgrade_req() {
+        Some(forward.pool.plan.timeouts.tunnel)
+    } else if forward.bodyless && ctx.watch.is_some() {
+        // Behind such a request Pingora always reads the client, whose stream keeps every limit; a timer
+        // for each read would be set in vain.
+        None
+    } else {
+        let pause = ctx.generation.plan.limits.body_timeout + MARGIN;
+        peer.options.read_timeout.max(Some(pause))
+    };
+    if !ctx.has_hop_by_hop() {
+        // It would look for ten fields that are not there.
+        peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
     }
     Ok(peer)
 }
@@ -89,19 +99,26 @@ fn proxied(ctx: &Ctx) -> Option<Addresses> {
     Some(Addresses { source, destination: connection.local })
 }
 
-async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<Attempt, No> {
+/// Begins an attempt. `now` is put forward by the time that is waited for it.
+async fn attempt(
+    gateway: &Gateway,
+    session: &mut Session,
+    ctx: &mut Ctx,
+    now: &mut Timestamp,
+) -> Result<Attempt, No> {
     let pause = pause(ctx);
     if !pause.is_zero() {
-        let pause = time_left(gateway, ctx).map_or(pause, |left| pause.min(left));
+        let pause = time_left(ctx, *now).map_or(pause, |left| pause.min(left));
         while_there(session, tokio::time::sleep(pause)).await?;
+        *now = gateway.clock.now();
     }
     let forward = ctx.forward.as_mut().ok_or(No::Endpoint)?;
-    let began = gateway.clock.now();
+    let began = *now;
     if forward.deadline.is_some_and(|deadline| deadline <= began) {
         return Err(No::Time);
     }
     let first = !std::mem::replace(&mut forward.counted, true);
-    match begin(forward, first) {
+    match begin(forward, first, began) {
         Begin::Attempt(attempt) => return Ok(attempt),
         Begin::Nobody => return Err(No::Endpoint),
         Begin::Wait => {}
@@ -110,17 +127,17 @@ async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Res
     let patience = pool.plan.queue.timeout.saturating_sub(forward.waited);
     let patience = forward.deadline.map_or(patience, |deadline| patience.min(deadline - began));
     let waited = wait(gateway, session, &pool, forward, patience).await;
-    let now = gateway.clock.now();
-    forward.waited += now - began;
+    *now = gateway.clock.now();
+    forward.waited += *now - began;
     if let Some(attempt) = waited? {
         return Ok(attempt);
     }
-    if forward.deadline.is_some_and(|deadline| deadline <= now) {
+    if forward.deadline.is_some_and(|deadline| deadline <= *now) {
         return Err(No::Time);
     }
     // Nobody has come back. Rather than make a failure up, the request goes to one who may be.
     forward.request.last_resort = true;
-    match begin(forward, false) {
+    match begin(forward, false, *now) {
         Begin::Attempt(attempt) => Ok(attempt),
         Begin::Nobody => Err(No::Endpoint),
         Begin::Wait => Err(No::Room),
@@ -129,9 +146,9 @@ async fn attempt(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Res
 
 /// Begins an attempt. Whoever was left when the last one failed may have been taken out by a reload since;
 /// then those count again that the request has been to.
-fn begin(forward: &mut Forward, first: bool) -> Begin {
-    match forward.pool.begin(&forward.request, first) {
-        Begin::Nobody if begin_again(forward) => forward.pool.begin(&forward.request, false),
+fn begin(forward: &mut Forward, first: bool, now: Timestamp) -> Begin {
+    match forward.pool.begin(&forward.request, first, now) {
+        Begin::Nobody if begin_again(forward) => forward.pool.begin(&forward.request, false, now),
         begun => begun,
     }
 }
@@ -210,9 +227,8 @@ fn can_be_kept(request: &RequestHeader) -> bool {
     length.is_some_and(|length| length <= KEPT) && !request.headers.contains_key(EXPECT)
 }
 
-fn time_left(gateway: &Gateway, ctx: &Ctx) -> Option<Duration> {
-    let deadline = ctx.forward.as_ref()?.deadline?;
-    Some(gateway.clock.until(deadline))
+fn time_left(ctx: &Ctx, now: Timestamp) -> Option<Duration> {
+    Some(ctx.forward.as_ref()?.deadline?.saturating_since(now))
 }
 
 fn unavailable(ctx: &mut Ctx, no: No) -> Box<Error> {

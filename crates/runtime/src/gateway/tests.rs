@@ -33,7 +33,7 @@ fn running(gateway: &Gateway, at: usize) -> Arc<PoolHandle> {
 }
 
 fn attempt(pool: &Arc<PoolHandle>) -> Attempt {
-    match pool.begin(&PickRequest::default(), true) {
+    match pool.begin(&PickRequest::default(), true, pool.clock().now()) {
         Begin::Attempt(attempt) => attempt,
         other => panic!("{other:?}"),
     }
@@ -77,7 +77,8 @@ fn an_attempt_ends_where_it_began_though_its_endpoint_has_gone() {
     // A request of the configuration before gets who is there now.
     assert_eq!((ports(&before), ports(&after)), ([2].into(), [2].into()));
     assert_eq!(old.address(), address(1));
-    let record = old.end(Outcome::Completed, None, switchback_core::Timestamp::START);
+    let now = gateway.clock.now();
+    let record = old.end(Outcome::Completed, None, switchback_core::Timestamp::START, now);
     assert_eq!(record.endpoint, address(1));
     // Its place is free now, and the next one takes it.
     gateway.reload(Plan::of(vec![pool("web", &[2, 3])]));
@@ -150,7 +151,8 @@ async fn who_waits_is_served_by_whoever_comes_with_the_reload() {
     let gateway = gateway(vec![narrow(&[1])]);
     let before = running(&gateway, 0);
     let _busy = attempt(&before);
-    assert!(matches!(before.begin(&PickRequest::default(), true), Begin::Wait));
+    let now = gateway.clock.now();
+    assert!(matches!(before.begin(&PickRequest::default(), true, now), Begin::Wait));
     let mut waiting = before.wait(&PickRequest::default()).unwrap();
     gateway.reload(Plan::of(vec![narrow(&[1, 2])]));
     let granted = tokio::time::timeout(Duration::from_secs(5), waiting.attempt()).await.unwrap();
@@ -198,8 +200,9 @@ fn latency_weight_and_connections_of_an_endpoint_are_shown() {
     assert_eq!((shown("weight"), shown("latency_seconds")), (Some(7.0), None));
     let mut one = attempt(&web);
     one.goes_over(false);
-    one.answered(200, false);
-    one.end(Outcome::Completed, None, switchback_core::Timestamp::START);
+    let now = gateway.clock.now();
+    one.answered(200, false, now);
+    one.end(Outcome::Completed, None, switchback_core::Timestamp::START, now);
     assert!(shown("latency_seconds").is_some_and(|it| (0.0..5.0).contains(&it)));
     assert_eq!(shown("connections_opened_total"), Some(1.0));
     assert_eq!(shown("connections_reused_total"), Some(0.0));
@@ -216,7 +219,7 @@ fn an_ejection_is_shown_with_its_cause() {
         let one = attempt(&web);
         let well = one.address() == address(2);
         let outcome = if well { Outcome::Completed } else { Outcome::ClosedBeforeAnswer };
-        one.end(outcome, None, switchback_core::Timestamp::START);
+        one.end(outcome, None, switchback_core::Timestamp::START, gateway.clock.now());
     }
     let shown = gateway.metrics.render(Format::Text);
     let series = "switchback_ejections_total{pool=\"web\",endpoint=\"10.0.0.1:1\",cause=\"consecutive_failures\"} 1";

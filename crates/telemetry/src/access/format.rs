@@ -8,9 +8,10 @@
 
 use switchback_core::plan::{LogField, LogFormat, LogPart};
 
+use super::address::{push_ip, push_socket};
 use super::escape::{push_escaped, push_or_dash};
 use super::json::{push_millis, push_u64};
-use super::line::{Formatter, push_displayed};
+use super::line::Formatter;
 use super::record::AccessRecord;
 use super::text::Text;
 use super::time::Clockface;
@@ -55,7 +56,7 @@ impl Lines {
 
 /// `CLIENT - - [TIME] "METHOD PATH PROTOCOL" STATUS BYTES "REFERER" "USER AGENT"`
 fn push_combined(out: &mut Vec<u8>, record: &AccessRecord, clockface: &mut Clockface) {
-    push_displayed(out, record.client);
+    push_ip(out, record.client);
     out.extend_from_slice(b" - - [");
     clockface.push_whole(out, record.time);
     out.extend_from_slice(b"] \"");
@@ -96,7 +97,7 @@ fn push_field(out: &mut Vec<u8>, field: LogField, record: &AccessRecord) {
     let failure = record.failure.as_ref();
     let text = match field {
         LogField::Time | LogField::TimeLocal => return,
-        LogField::Client => return push_displayed(out, record.client),
+        LogField::Client => return push_ip(out, record.client),
         LogField::BytesIn => return push_u64(out, record.bytes_in),
         LogField::BytesOut => return push_u64(out, record.bytes_out),
         LogField::Duration => return push_millis(out, record.duration),
@@ -110,7 +111,7 @@ fn push_field(out: &mut Vec<u8>, field: LogField, record: &AccessRecord) {
             None => None,
         },
         LogField::Endpoint => match last {
-            Some(attempt) => return push_displayed(out, attempt.endpoint),
+            Some(attempt) => return push_socket(out, attempt.endpoint),
             None => None,
         },
         LogField::Id => Some(record.id.as_bytes()),

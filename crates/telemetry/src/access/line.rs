@@ -3,8 +3,7 @@
 //! Keys stand in one order and an absent thing has no key, `status` excepted, which is `null`: a line
 //! without a status is one that somebody will search for.
 
-use std::io::Write as _;
-
+use super::address::{push_ip, push_socket};
 use super::json::{push_hex, push_millis, push_string, push_u64};
 use super::record::{AccessRecord, AttemptRecord, Failure};
 use super::time::Clockface;
@@ -27,7 +26,7 @@ impl Formatter {
         out.extend_from_slice(b"\",\"id\":");
         push_string(out, record.id.as_bytes());
         out.extend_from_slice(b",\"client\":\"");
-        push_displayed(out, record.client);
+        push_ip(out, record.client);
         out.extend_from_slice(b"\",\"method\":");
         push_string(out, record.method.as_bytes());
         if let Some(host) = &record.host {
@@ -80,7 +79,7 @@ impl Formatter {
 
 fn push_attempt(out: &mut Vec<u8>, attempt: &AttemptRecord) {
     out.extend_from_slice(b"{\"endpoint\":\"");
-    push_displayed(out, attempt.endpoint);
+    push_socket(out, attempt.endpoint);
     out.extend_from_slice(b"\",\"reused\":");
     out.extend_from_slice(if attempt.reused { b"true" } else { b"false" });
     if !attempt.start.is_zero() {
@@ -132,12 +131,6 @@ fn push_name(out: &mut Vec<u8>, key: &'static str, value: Option<&str>) {
         out.extend_from_slice(b"\":");
         push_string(out, value.as_bytes());
     }
-}
-
-/// Appends something whose text needs no escaping.
-pub(super) fn push_displayed(out: &mut Vec<u8>, value: impl std::fmt::Display) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{value}");
 }
 
 #[cfg(test)]

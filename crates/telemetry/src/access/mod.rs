@@ -13,6 +13,7 @@
 //!
 //! The query of a URL is not logged, in no format, nor that of a Referer: that is where the secrets are.
 
+mod address;
 mod escape;
 mod failures;
 mod format;
