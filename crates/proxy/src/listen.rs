@@ -16,10 +16,6 @@ use crate::edge::Edge;
 use crate::service::Proxy;
 use crate::tls::TlsListeners;
 
-/// What is read of a client at once, where somebody wants less: most heads fit. Every connection has it,
-/// idle ones as well; Pingora's 64 KiB would be most of what those cost.
-const READ_BUFFER: usize = 4 * 1024;
-
 /// The service for clients.
 pub fn service(
     gateway: &Arc<Gateway>,
@@ -36,7 +32,8 @@ pub fn service(
     let mut service = Service::new("proxy".to_owned(), app);
     for listener in listeners {
         let config = ListenerConfig::tcp(listener.address.to_string())
-            .l4_buffer(L4BufferSettings::default().read(READ_BUFFER));
+            // A connection would have them also while its client is silent: [`crate::edge`] has its own.
+            .l4_buffer(L4BufferSettings::unbuffered());
         service.add_listener(config);
     }
     service

@@ -290,16 +290,12 @@ impl Http1Session {
 impl Drop for Http1Session {
     /// Gives the stream back, if the answer has come to its end.
     fn drop(&mut self) {
-        let Some(mut stream) = self.stream.take().filter(|_| self.writer.is_complete()) else {
+        let Some(stream) = self.stream.take().filter(|_| self.writer.is_complete()) else {
             return;
         };
         let again = self.keep && self.body.is_done() && !self.watch.closes();
-        *self.back.0.lock() = Some(if again {
-            stream.rest();
-            Ended::Again(stream)
-        } else {
-            Ended::Close(stream)
-        });
+        let ended = if again { Ended::Again(stream) } else { Ended::Close(stream) };
+        *self.back.0.lock() = Some(ended);
     }
 }
 

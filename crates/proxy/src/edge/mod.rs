@@ -36,8 +36,9 @@ use async_trait::async_trait;
 use pingora_core::apps::{HttpServerApp, ServerApp};
 use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
-use switchback_core::plan::{ListenerPlan, Plan};
-use switchback_runtime::{Gateway, Phase};
+use switchback_core::plan::{LimitsPlan, ListenerPlan, Plan};
+use switchback_runtime::{ConnectionGuard, Gateway, Phase};
+use switchback_telemetry::metrics::InFlight;
 use switchback_wire::Refusal;
 
 pub(crate) use current::{Connection, Incoming};
@@ -74,36 +75,73 @@ struct Listener {
     readiness: Option<Arc<str>>,
 }
 
+/// A connection as it was accepted.
+struct Accepted {
+    stream: Box<ClientStream>,
+    client: SocketAddr,
+    local: SocketAddr,
+    listener: Listener,
+    limits: LimitsPlan,
+    counted: (ConnectionGuard, InFlight),
+}
+
+/// A connection before its first request.
+struct Opened {
+    stream: Box<ClientStream>,
+    connection: Arc<Connection>,
+    /// Whether HTTP/2 was agreed on, or may be spoken all the same.
+    http2: (bool, bool),
+    counted: (ConnectionGuard, InFlight),
+    place: Place,
+}
+
 impl<A: HttpServerApp + Send + Sync + 'static> Edge<A> {
-    async fn serve(&self, stream: Stream, shutdown: &ShutdownWatch) {
+    /// Counts a connection; `None`: it is gone already, for then it has no address.
+    fn accepted(&self, stream: Stream) -> Option<Accepted> {
         let (client, local, listener, limits) = {
             let plan = &self.gateway.current().plan;
-            // Without addresses the client is gone already.
-            let Some((client, local)) = addresses(&stream, plan) else { return };
-            let Some(listener) = listener(plan, local) else { return };
-            (client, local, listener, plan.limits)
+            let (client, local) = addresses(&stream, plan)?;
+            (client, local, listener(plan, local)?, plan.limits)
         };
-        let _counted = self.gateway.drain.connection();
-        let _shown = self.gateway.metrics.connection_opened();
+        let counted = (self.gateway.drain.connection(), self.gateway.metrics.connection_opened());
         let stream = Box::new(ClientStream::new(stream, &self.gateway, &limits));
+        Some(Accepted { stream, client, local, listener, limits, counted })
+    }
+
+    /// Serves a connection to its end.
+    ///
+    /// What this holds is held for as long as the client is there, and that is mostly between two requests.
+    /// So what is large and soon over has a box of its own (`an_idle_connection_is_small`).
+    async fn serve(self: Arc<Self>, accepted: Accepted, shutdown: ShutdownWatch) {
+        let Some(opened) = self.opened(accepted).await else { return };
+        let Opened { mut stream, connection, http2, counted: _counted, place: _place } = opened;
+        let (app, gateway) = (&self.app, &self.gateway);
+        let (agreed, preface) = http2;
+        if !agreed {
+            match http1::serve(app, gateway, &connection, stream, &shutdown, preface).await {
+                Then::Http2(it) => stream = it,
+                Then::Nothing => return,
+            }
+        }
+        Box::pin(http2::serve(app, gateway, &connection, stream, &shutdown)).await;
+    }
+
+    /// All that comes before the first request; `None`: the connection is refused, or has ended.
+    async fn opened(&self, accepted: Accepted) -> Option<Opened> {
+        let Accepted { stream, client, local, listener, limits, counted } = accepted;
         let mut place = match self.places.take(self.gateway.room()) {
             Ok(place) => place,
-            Err(refusal) => return self.turn_away(stream, &listener, refusal).await,
+            Err(refusal) => return self.turned_away(stream, &listener, refusal).await,
         };
-        let Some((mut stream, addresses)) = self.introduced(stream, &listener, client, local).await
-        else {
-            return;
-        };
+        let (mut stream, addresses) = self.introduced(stream, &listener, client, local).await?;
         if let Err(refusal) = self.count(&mut place, addresses.client) {
-            return self.turn_away(stream, &listener, refusal).await;
+            return self.turned_away(stream, &listener, refusal).await;
         }
-        let mut over_http2 = false;
+        let mut agreed = false;
         if listener.tls {
-            let Some(tls) = self.tls.find(listener.address) else { return };
-            match opening::encrypted(*stream, tls, &self.gateway, &limits).await {
-                Some((encrypted, http2)) => (stream, over_http2) = (encrypted, http2),
-                None => return,
-            }
+            let tls = self.tls.find(listener.address)?;
+            let handshake = opening::encrypted(*stream, tls, &self.gateway, &limits);
+            (stream, agreed) = Box::pin(handshake).await?;
         }
         let connection = Arc::new(Connection {
             client: addresses.client,
@@ -112,15 +150,8 @@ impl<A: HttpServerApp + Send + Sync + 'static> Edge<A> {
             readiness: listener.readiness,
             address: OnceLock::new(),
         });
-        let (app, gateway) = (&self.app, &self.gateway);
-        if !over_http2 {
-            let preface = listener.http2 && !listener.tls;
-            match http1::serve(app, gateway, &connection, stream, shutdown, preface).await {
-                Then::Http2(it) => stream = it,
-                Then::Nothing => return,
-            }
-        }
-        http2::serve(app, gateway, &connection, stream, shutdown).await;
+        let http2 = (agreed, listener.http2 && !listener.tls);
+        Some(Opened { stream, connection, http2, counted, place })
     }
 
     /// Who the connection is from, after the PROXY header where one is due; `None`: it is refused.
@@ -165,11 +196,17 @@ impl<A: HttpServerApp + Send + Sync + 'static> Edge<A> {
     }
 
     /// Refuses a connection, with an answer where one can be read without a handshake.
-    async fn turn_away(&self, stream: Box<ClientStream>, listener: &Listener, refusal: Refusal) {
+    async fn turned_away(
+        &self,
+        stream: Box<ClientStream>,
+        listener: &Listener,
+        refusal: Refusal,
+    ) -> Option<Opened> {
         self.gateway.metrics.connection_refused(refusal.code);
         if !listener.tls {
-            refuse::turn_away(stream, refusal).await;
+            Box::pin(refuse::turn_away(stream, refusal)).await;
         }
+        None
     }
 }
 
@@ -180,7 +217,10 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Edge<A> {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        self.serve(stream, shutdown).await;
+        let accepted = self.accepted(stream)?;
+        // In a task of its own: Pingora's has room for what its listeners could do besides (9 KiB), for as long
+        // as it runs, and ends here.
+        tokio::spawn(self.clone().serve(accepted, shutdown.clone()));
         None
     }
 
@@ -233,7 +273,35 @@ fn listener(plan: &Plan, local: SocketAddr) -> Option<Listener> {
 
 #[cfg(test)]
 mod tests {
+    use pingora_core::apps::ReusedHttpStream;
+    use pingora_core::protocols::http::ServerSession;
+
     use super::*;
+
+    struct NoApp;
+
+    #[async_trait]
+    impl HttpServerApp for NoApp {
+        async fn process_new_http(
+            self: &Arc<Self>,
+            _: ServerSession,
+            _: &ShutdownWatch,
+        ) -> Option<ReusedHttpStream> {
+            None
+        }
+    }
+
+    fn size_of_output<A, B, C, T>(_: impl Fn(A, B, C) -> T) -> usize {
+        size_of::<T>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let task = size_of_output(Edge::<NoApp>::serve);
+        let stream = size_of::<ClientStream>();
+        assert!(task <= 2048, "{task} bytes of a task for each client");
+        assert!(stream <= 384, "{stream} bytes of a stream, two over TLS");
+    }
 
     #[test]
     fn a_connection_belongs_to_the_listener_of_its_own_address_or_of_all() {

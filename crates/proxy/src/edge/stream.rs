@@ -5,6 +5,7 @@
 //! watch is kept as well for clients that do not wait for their answers (RFC 9112, section 9.3.2).
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -28,8 +29,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::watch::{Pace, Timer, Watch};
 
+/// How much is read at once: a head, mostly, and the body of many a request. It is read onto the stack, for a client that is
+/// silent has no buffer.
+const AT_ONCE: usize = 20 * 1024;
+
 /// How much of the next requests is read ahead while one is under way.
-const AHEAD: usize = 16 * 1024;
+const AHEAD: usize = 32 * 1024;
 
 /// How long saying that a connection closes may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -42,7 +47,7 @@ pub(crate) struct ClientStream {
     metrics: Arc<Metrics>,
     watch: Arc<Watch>,
     timer: Timer,
-    /// What has been read and not been given on.
+    /// What has been read and not been given on; without memory where that is nothing.
     ahead: BytesMut,
     /// Whether the client has closed its half, behind what is ahead.
     ended: bool,
@@ -83,7 +88,11 @@ impl ClientStream {
 
     /// Drops what has been dealt with of what is ahead.
     pub(super) fn skip(&mut self, bytes: usize) {
-        self.ahead.advance(bytes.min(self.ahead.len()));
+        if bytes < self.ahead.len() {
+            self.ahead.advance(bytes);
+        } else {
+            self.ahead = BytesMut::new();
+        }
     }
 
     /// Reads more; zero: there is no more.
@@ -134,13 +143,6 @@ impl ClientStream {
         self.ended
     }
 
-    /// Lets go of what is of no use between requests.
-    pub(super) fn rest(&mut self) {
-        if self.ahead.is_empty() {
-            self.ahead = BytesMut::new();
-        }
-    }
-
     /// Closes the connection, and over TLS says so.
     pub(super) async fn close(mut self: Box<Self>) {
         // A client that takes no farewell gets none.
@@ -151,12 +153,13 @@ impl ClientStream {
         if self.ended {
             return Poll::Ready(Ok(0));
         }
-        if self.ahead.capacity() == self.ahead.len() {
-            // Most heads fit into that. Below it lies a buffer of Pingora's, so more is no system call more.
-            self.ahead.reserve(1024);
-        }
-        if let Poll::Ready(read) = self.poll_fill(cx, 0) {
-            return Poll::Ready(read);
+        let mut room = [MaybeUninit::uninit(); AT_ONCE];
+        let mut read = ReadBuf::uninit(&mut room);
+        if let Poll::Ready(result) = Pin::new(&mut self.inner).poll_read(cx, &mut read) {
+            let read = read.filled();
+            self.ahead.extend_from_slice(read);
+            self.ended = result.is_ok() && read.is_empty();
+            return Poll::Ready(result.map(|()| read.len()));
         }
         ready!(self.watch.poll_expired(&mut self.timer, cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -166,7 +169,8 @@ impl ClientStream {
     fn poll_raw(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.ahead.is_empty() {
             let length = self.ahead.len().min(buf.remaining());
-            buf.put_slice(&self.ahead.split_to(length));
+            buf.put_slice(&self.ahead[..length]);
+            self.skip(length);
             return Poll::Ready(Ok(()));
         }
         if let Poll::Ready(result) = Pin::new(&mut self.inner).poll_read(cx, buf) {
@@ -239,7 +243,7 @@ impl ClientStream {
     /// Behind what was refused: drops what the client still sends, so that its answer is not lost in
     /// the reset that unread bytes cause.
     pub(super) fn poll_dropped(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.ahead.clear();
+        self.ahead = BytesMut::new();
         let mut dropped = [0; 4096];
         loop {
             let mut buf = ReadBuf::new(&mut dropped);

@@ -6,6 +6,7 @@ pub(crate) mod doors;
 mod error;
 pub(crate) mod hand_over;
 mod health;
+mod memory;
 mod opening;
 mod room;
 mod socket;
@@ -104,6 +105,7 @@ impl App {
         let proxy = switchback_proxy::service(&gateway, &listeners, &conf);
         server.add_service(Behind::new(proxy, doors.clone(), addresses.clone())?);
         server.add_service(background_service("health", health::Probes::new(gateway.clone())));
+        server.add_service(background_service("memory", memory::GiveBack));
         let (mut reloader, mut hang_ups) = (None, None);
         if let Some(origin) = origin {
             let reads = Arc::new(Reloader::new(gateway.clone(), origin));
