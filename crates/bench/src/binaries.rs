@@ -1,7 +1,8 @@
 //! Where the programs come from: ours are built, the others found.
 //!
 //! Switchback is built by itself, as it is released: built together with another package it could get features of
-//! libraries that only the other one wants.
+//! libraries that only the other one wants. Of the profile `dev` it is the binary of the tests, with all that they want:
+//! another choice of packages would have Cargo build the libraries once more, minutes in CI.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub(crate) struct Wanted {
     pub(crate) proxies: Vec<Proxy>,
     pub(crate) switchback: Option<PathBuf>,
     pub(crate) bare: Option<PathBuf>,
+    pub(crate) envoy: Option<PathBuf>,
     /// The profile of what is built.
     pub(crate) profile: String,
 }
@@ -33,6 +35,11 @@ impl Wanted {
             let path = match proxy {
                 Proxy::Nginx => installed("nginx"),
                 Proxy::Haproxy => installed("haproxy"),
+                Proxy::Envoy => match &self.envoy {
+                    Some(given) => Some(there(given)?),
+                    None => installed("envoy"),
+                },
+                Proxy::Caddy => installed("caddy"),
                 Proxy::Bare => {
                     Some(self.ours(self.bare.as_ref(), "switchback-bench", "bare-pingora")?)
                 }
@@ -49,10 +56,13 @@ impl Wanted {
     }
 
     fn ours(&self, given: Option<&PathBuf>, package: &str, name: &str) -> Result<PathBuf, Failure> {
-        let Some(given) = given else { return build(&self.profile, package, name) };
-        // The process is started in a folder of its own.
-        Ok(given.canonicalize().map_err(|error| format!("{}: {error}", given.display()))?)
+        given.map_or_else(|| build(&self.profile, package, name), |given| there(given))
     }
+}
+
+/// A path that was given, from the root: the process is started in a folder of its own.
+fn there(given: &Path) -> Result<PathBuf, Failure> {
+    Ok(given.canonicalize().map_err(|error| format!("{}: {error}", given.display()))?)
 }
 
 /// Whether a program is there, which is none of the proxies.
@@ -69,8 +79,15 @@ fn build(profile: &str, package: &str, name: &str) -> Result<PathBuf, Failure> {
     let target = own.ancestors().nth(2).ok_or("this program lies in no target folder")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     tell(&format!("building {name} with profile {profile}"));
-    let status = Command::new(cargo)
-        .args(["build", "--locked", "--profile", profile, "-p", package, "--bin", name])
+    let mut command = Command::new(cargo);
+    if profile == "dev" {
+        // The smallest test of the package, for which its programs are built.
+        let test = if package == "switchback" { "startup" } else { "smoke" };
+        command.args(["test", "--workspace", "--locked", "--no-run", "--quiet", "--test", test]);
+    } else {
+        command.args(["build", "--locked", "--profile", profile, "-p", package, "--bin", name]);
+    }
+    let status = command
         .arg("--target-dir")
         .arg(target)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
@@ -102,6 +119,7 @@ mod tests {
             proxies: vec![Proxy::Switchback],
             switchback: Some("/no/such/switchback".into()),
             bare: None,
+            envoy: None,
             profile: "release".to_owned(),
         };
         let error = wanted.find().expect_err("nothing is there").to_string();

@@ -11,6 +11,10 @@ use std::process::Command;
 use crate::Failure;
 use crate::stage::Stand;
 
+mod dump;
+
+pub(crate) use dump::{Calls, Dump};
+
 /// Turns a proxy's command into one that runs it under callgrind. Nothing is counted yet.
 pub(crate) fn wrap(proxy: &Command, folder: &Path) -> Command {
     let mut command = Command::new("valgrind");
@@ -19,6 +23,7 @@ pub(crate) fn wrap(proxy: &Command, folder: &Path) -> Command {
         .arg(format!("--callgrind-out-file={}", output(folder).display()))
         .arg(proxy.get_program())
         .args(proxy.get_args());
+    command.envs(proxy.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
 }
 
@@ -33,12 +38,12 @@ pub(crate) fn zero(stand: &Stand) -> Result<(), Failure> {
 }
 
 /// What has been counted since [`zero`]. To be called with 1 first, then with 2, and so on: each leaves a file with its number.
-pub(crate) fn count(stand: &Stand, nth: usize) -> Result<u64, Failure> {
+pub(crate) fn count(stand: &Stand, nth: usize) -> Result<Dump, Failure> {
     control(stand, &["-d"])?;
     let mut path = output(stand.folder.path()).into_os_string();
     path.push(format!(".{nth}"));
     let text = fs::read_to_string(&path)?;
-    Ok(total(&text).ok_or("callgrind has written no total")?)
+    Ok(Dump::parse(&text).ok_or("callgrind has written no total")?)
 }
 
 fn output(folder: &Path) -> PathBuf {
@@ -55,27 +60,9 @@ fn control(stand: &Stand, arguments: &[&str]) -> Result<(), Failure> {
     Err(format!("callgrind_control {}: {said}", arguments.join(" ")).into())
 }
 
-/// The sum in a file of callgrind's: its line `totals:`, or `summary:` where that is missing. The first event is `Ir`,
-/// instructions read.
-fn total(text: &str) -> Option<u64> {
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_ascii_whitespace().next()?.parse().ok()
-    };
-    field("totals:").or_else(|| field("summary:"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_of_callgrind_ends_with_its_total() {
-        let text = "# callgrind format\nversion: 1\nevents: Ir\nsummary: 41\n\nfn=(1) main\n16 400\n\ntotals: 42\n";
-        assert_eq!(total(text), Some(42));
-        assert_eq!(total("events: Ir\nsummary: 41\n"), Some(41));
-        assert_eq!(total("events: Ir\n"), None);
-    }
 
     #[test]
     fn a_command_runs_as_it_would_but_counted() {

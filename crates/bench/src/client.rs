@@ -56,20 +56,26 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Sends a request and reads its answer to the end. `buffer` is the caller's, so that ten thousand clients that are
+    /// Sends a request and reads its answer to the end, which has a body of `length`. `buffer` is the caller's, so that ten thousand clients that are
     /// idle have none.
     ///
     /// # Errors
-    /// Whatever is not a complete 200 with a length.
+    /// Whatever is not a complete 200 of this length.
     pub(crate) async fn exchange(
         &mut self,
         request: &[u8],
+        length: usize,
         buffer: &mut Vec<u8>,
     ) -> io::Result<()> {
-        timeout(TOO_LONG, self.exchange_unbounded(request, buffer)).await?
+        timeout(TOO_LONG, self.exchange_unbounded(request, length, buffer)).await?
     }
 
-    async fn exchange_unbounded(&mut self, request: &[u8], buffer: &mut Vec<u8>) -> io::Result<()> {
+    async fn exchange_unbounded(
+        &mut self,
+        request: &[u8],
+        length: usize,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<()> {
         buffer.resize(BUFFER, 0);
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
@@ -81,12 +87,10 @@ impl Client {
             }
         };
         let head = &buffer[..end];
-        if !is_ok(head) {
+        if !is_ok(head) || content_length(head) != Some(length) {
             let head = String::from_utf8_lossy(head).into_owned();
-            return Err(io::Error::other(format!("not a 200: {head}")));
+            return Err(io::Error::other(format!("not a 200 of {length} bytes: {head}")));
         }
-        let length =
-            content_length(head).ok_or_else(|| io::Error::other("an answer without length"))?;
         let mut left =
             (end + length).checked_sub(held).ok_or_else(|| io::Error::other("too much"))?;
         while left > 0 {

@@ -12,16 +12,54 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use crate::Failure;
-use crate::client::Target;
+use crate::client::{Client, Target};
 use crate::scenario::{Scenario, Wire};
 
 mod h2;
 pub(crate) mod open;
 
+/// Idle clients that connect at once.
+const AT_ONCE: usize = 32;
+
 /// A closed load that runs.
 pub(crate) struct Load {
     shared: Arc<Shared>,
     clients: JoinSet<io::Result<()>>,
+}
+
+/// So many clients that are connected, have each had one answer, and ask for nothing more.
+pub(crate) async fn idle(
+    target: &Target,
+    scenario: Scenario,
+    clients: usize,
+) -> io::Result<Vec<Client>> {
+    let mut tasks: JoinSet<io::Result<Vec<Client>>> = JoinSet::new();
+    for first in 0..AT_ONCE {
+        let (target, request) = (target.clone(), scenario.requests().pop().unwrap_or_default());
+        tasks.spawn(async move {
+            let (mut idle, mut buffer) = (Vec::new(), Vec::new());
+            for _ in (first..clients).step_by(AT_ONCE) {
+                let mut client = target.client().await?;
+                client.exchange(&request, scenario.answered(), &mut buffer).await?;
+                idle.push(client);
+            }
+            Ok(idle)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(idle) = tasks.join_next().await {
+        all.extend(idle??);
+    }
+    Ok(all)
+}
+
+/// Asks some of the idle ones again: whoever was closed in the meantime was no load.
+pub(crate) async fn still_there(idle: Vec<Client>, scenario: Scenario) -> io::Result<()> {
+    let (request, mut buffer) = (scenario.requests().pop().unwrap_or_default(), Vec::new());
+    for mut client in idle.into_iter().step_by(100) {
+        client.exchange(&request, scenario.answered(), &mut buffer).await?;
+    }
+    Ok(())
 }
 
 /// What the clients of a load have in common.
@@ -52,10 +90,11 @@ impl Load {
                     let (target, shared) = (target.clone(), Arc::clone(&shared));
                     let requests = Arc::clone(&requests);
                     tasks.spawn(async move {
+                        let asked = Asked { requests: &requests, length: scenario.answered() };
                         if scenario.kept {
-                            keep(&target, &requests, first, &shared).await
+                            keep(&target, asked, first, &shared).await
                         } else {
-                            reconnect(&target, &requests, first, &shared).await
+                            reconnect(&target, asked, first, &shared).await
                         }
                     });
                 }
@@ -82,17 +121,26 @@ impl Load {
     }
 }
 
+/// What a client asks for in turn, and how long each answer is.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    requests: &'a [Bytes],
+    length: usize,
+}
+
+impl<'a> Asked<'a> {
+    /// Clients begin with different requests.
+    fn from(self, first: usize) -> impl Iterator<Item = &'a Bytes> {
+        self.requests.iter().cycle().skip(first % self.requests.len())
+    }
+}
+
 /// One connection for all requests.
-async fn keep(
-    target: &Target,
-    requests: &[Bytes],
-    first: usize,
-    shared: &Shared,
-) -> io::Result<()> {
+async fn keep(target: &Target, asked: Asked<'_>, first: usize, shared: &Shared) -> io::Result<()> {
     let mut buffer = Vec::new();
     let mut client = target.client().await?;
-    for request in requests.iter().cycle().skip(first % requests.len()) {
-        client.exchange(request, &mut buffer).await?;
+    for request in asked.from(first) {
+        client.exchange(request, asked.length, &mut buffer).await?;
         if !shared.count() {
             break;
         }
@@ -104,14 +152,14 @@ async fn keep(
 /// client no port.
 async fn reconnect(
     target: &Target,
-    requests: &[Bytes],
+    asked: Asked<'_>,
     first: usize,
     shared: &Shared,
 ) -> io::Result<()> {
     let mut buffer = Vec::new();
-    for request in requests.iter().cycle().skip(first % requests.len()) {
+    for request in asked.from(first) {
         let mut client = target.client().await?;
-        client.exchange(request, &mut buffer).await?;
+        client.exchange(request, asked.length, &mut buffer).await?;
         client.closed(&mut buffer).await?;
         if !shared.count() {
             break;

@@ -4,6 +4,7 @@ pub(crate) mod cpu;
 pub(crate) mod instructions;
 pub(crate) mod latency;
 pub(crate) mod memory;
+pub(crate) mod profile;
 
 use crate::proxies::Proxy;
 use crate::stage::Program;

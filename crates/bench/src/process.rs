@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -33,17 +34,20 @@ pub(crate) struct Memory {
 }
 
 impl Process {
-    /// Starts the command on the proxy's CPU. Standard output goes to `output`.
+    /// Starts the command, on the proxy's CPU or, without CPUs, on those of the caller. Standard output goes to `output`.
     pub(crate) fn start(
         mut command: Command,
-        cpus: &Cpus,
+        cpus: Option<&Cpus>,
         folder: &Path,
         output: &Path,
     ) -> Result<Self, Failure> {
         let errors = folder.join("errors");
         let program = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(File::create(output)?).stderr(File::create(&errors)?);
-        let started = cpus.on_proxy(move || command.spawn());
+        let started = match cpus {
+            Some(cpus) => cpus.on_proxy(move || command.spawn()),
+            None => command.spawn(),
+        };
         Ok(Self { child: started.map_err(|error| format!("{program}: {error}"))?, errors })
     }
 
@@ -73,6 +77,20 @@ impl Process {
             sum += run_time(&text).ok_or_else(unreadable)?;
         }
         Ok(sum)
+    }
+
+    /// Whether a socket that listens at this very address of IPv4 is its own.
+    pub(crate) fn listens(&self, address: SocketAddr) -> io::Result<bool> {
+        let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.id()))?;
+        let Some(inode) = listener(&table, address) else { return Ok(false) };
+        let wanted = format!("socket:[{inode}]");
+        for descriptor in fs::read_dir(format!("/proc/{}/fd", self.id()))? {
+            // It may have been closed meanwhile.
+            if fs::read_link(descriptor?.path()).is_ok_and(|path| path.as_os_str() == &*wanted) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Resident memory.
@@ -106,6 +124,19 @@ fn ticks(stat: &str) -> Option<Duration> {
     let mut fields = rest.split_ascii_whitespace().skip(11);
     let mut next = || fields.next()?.parse::<u32>().ok();
     Some(TICK * (next()? + next()?))
+}
+
+/// The inode of the socket that listens at an address, by `/proc/net/tcp` (proc(5)): number, local address, remote
+/// address, state (`0A` is listening), and the inode as the tenth field. An address is hexadecimal, its bytes in the machine's order.
+fn listener(table: &str, address: SocketAddr) -> Option<&str> {
+    let SocketAddr::V4(address) = address else { return None };
+    let ip = u32::from_ne_bytes(address.ip().octets());
+    let local = format!("{ip:08X}:{:04X}", address.port());
+    table.lines().find_map(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let found = fields.next()? == local && fields.nth(1)? == "0A";
+        fields.nth(5).filter(|_| found)
+    })
 }
 
 /// `VmRSS` and `VmHWM` of a `status`.
@@ -143,12 +174,23 @@ mod tests {
     }
 
     #[test]
+    fn who_listens_is_found_and_who_is_connected_is_not() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+             0: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 41 1 x\n   \
+             1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 42 1 x\n";
+        let address = "127.0.0.1:8080".parse().expect("an address");
+        assert_eq!(listener(table, address), Some("42"));
+        let other = "127.0.0.1:8081".parse().expect("an address");
+        assert_eq!(listener(table, other), None);
+    }
+
+    #[test]
     fn a_process_has_used_something() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut command = Command::new("sleep");
         command.arg("60");
         let output = folder.path().join("output");
-        let process = Process::start(command, &Cpus::own(), folder.path(), &output);
+        let process = Process::start(command, Some(&Cpus::own()), folder.path(), &output);
         let process = process.expect("sleep starts");
         assert!(process.cpu().expect("its time") > Duration::ZERO);
         assert!(process.memory().expect("its memory").peak > 0);

@@ -4,6 +4,8 @@
 //! costs is read off. All of them go to an HTTP/1.1 backend over kept connections. Requests look like a client's: five
 //! fields that mean something to somebody. Where there are many routes, each request takes the next one, because a proxy
 //! that remembers the last would else look better than it is.
+//!
+//! The last rows are about size: what they cost beside the first is to be little, whoever is asked.
 
 use bytes::Bytes;
 
@@ -45,7 +47,15 @@ pub(crate) struct Scenario {
     pub(crate) endpoints: usize,
     /// A route is a host. Bare Pingora has none.
     pub(crate) routes: usize,
+    /// Clients that are connected, have had one answer, and ask for nothing more.
+    pub(crate) idle: usize,
 }
+
+/// The body of a small answer.
+pub(crate) const SMALL_BODY: &[u8] = b"hello world\n";
+
+/// How long that of a large one is.
+pub(crate) const LARGE: usize = 64 * 1024;
 
 /// Of a request's body.
 pub(crate) const POSTED: usize = 16 * 1024;
@@ -59,10 +69,11 @@ const SMALL: Scenario = Scenario {
     log: false,
     endpoints: 3,
     routes: 1,
+    idle: 0,
 };
 
 /// In the order of the table.
-pub(crate) const ALL: [Scenario; 10] = [
+pub(crate) const ALL: [Scenario; 13] = [
     SMALL,
     Scenario { name: "large-answer", title: "64 KiB answer", ask: Ask::Large, ..SMALL },
     Scenario { name: "post", title: "16 KiB POST", ask: Ask::Post, ..SMALL },
@@ -78,7 +89,15 @@ pub(crate) const ALL: [Scenario; 10] = [
     Scenario { name: "h2", title: "HTTP/2 over TLS", wire: Wire::H2, ..SMALL },
     Scenario { name: "access-log", title: "small GET, access log on", log: true, ..SMALL },
     Scenario { name: "endpoints", title: "small GET, 1,000 endpoints", endpoints: 1_000, ..SMALL },
+    Scenario {
+        name: "endpoints-10k",
+        title: "small GET, 10,000 endpoints",
+        endpoints: 10_000,
+        ..SMALL
+    },
     Scenario { name: "routes", title: "small GET, 1,000 routes", routes: 1_000, ..SMALL },
+    Scenario { name: "routes-10k", title: "small GET, 10,000 routes", routes: 10_000, ..SMALL },
+    Scenario { name: "idle", title: "small GET, 10,000 idle clients", idle: 10_000, ..SMALL },
 ];
 
 /// Those with just these names, or all.
@@ -110,6 +129,14 @@ impl Scenario {
             Ask::Small => ("GET", "/index.html"),
             Ask::Large => ("GET", "/large"),
             Ask::Post => ("POST", "/sink"),
+        }
+    }
+
+    /// How long the body of an answer is.
+    pub(crate) fn answered(self) -> usize {
+        match self.ask {
+            Ask::Small | Ask::Post => SMALL_BODY.len(),
+            Ask::Large => LARGE,
         }
     }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
 use crate::Failure;
-use crate::backend::Backend;
+use crate::backend::{Apart, Backend};
 use crate::client::Target;
 use crate::cpus::Cpus;
 use crate::process::Process;
@@ -20,6 +20,9 @@ use crate::tls::Certificate;
 
 /// Until a proxy answers; under callgrind, in a debug build, on a busy machine.
 const START: Duration = Duration::from_secs(60);
+
+/// More endpoints than this have a backend for each proxy.
+const SHARED: usize = 1_000;
 
 /// A proxy's program.
 #[derive(Clone, Debug)]
@@ -43,6 +46,8 @@ pub(crate) struct Stand {
     pub(crate) process: Process,
     pub(crate) target: Target,
     pub(crate) folder: TempDir,
+    /// Its own backend, where it needs one.
+    _backend: Option<Apart>,
     /// Keeps the port from being anybody's outgoing one until the proxy has it, and after.
     _port: TcpSocket,
 }
@@ -55,6 +60,11 @@ impl Stage {
         Ok(Self { programs, cpus, backend: Backend::start().await?, folder, certificate })
     }
 
+    /// An endpoint, to be asked without a proxy.
+    pub(crate) fn endpoint(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.backend.port()).into()
+    }
+
     /// Starts a proxy, by the command that `wrap` makes of its own and its folder, and waits until it answers.
     pub(crate) async fn start(
         &self,
@@ -63,21 +73,23 @@ impl Stage {
         wrap: impl FnOnce(Command, &Path) -> Command,
     ) -> Result<Stand, Failure> {
         let (listen, port) = reserve()?;
+        let apart = if scenario.endpoints > SHARED { Some(Apart::start().await?) } else { None };
+        let backend = apart.as_ref().map_or(self.backend, |apart| apart.backend);
         let folder = tempfile::tempdir_in(self.folder.path())?;
         let setup = Setup {
             listen,
             scenario,
-            endpoints: &self.backend.endpoints(scenario.endpoints),
+            endpoints: &backend.endpoints(scenario.endpoints),
             certificate: &self.certificate,
             folder: folder.path(),
         };
         let mut command = wrap(program.proxy.command(&program.path, &setup)?, folder.path());
         command.current_dir(folder.path());
         let output = folder.path().join("output");
-        let process = Process::start(command, &self.cpus, folder.path(), &output)?;
+        let process = Process::start(command, Some(&self.cpus), folder.path(), &output)?;
         let target = Target { address: listen, tls: self.certificate.connector(scenario.wire)? };
         let proxy = program.proxy;
-        let mut stand = Stand { proxy, process, target, folder, _port: port };
+        let mut stand = Stand { proxy, process, target, folder, _backend: apart, _port: port };
         stand.answers(scenario).await?;
         Ok(stand)
     }
@@ -87,16 +99,28 @@ impl Stand {
     async fn answers(&mut self, scenario: Scenario) -> Result<(), Failure> {
         let end = Instant::now() + START;
         loop {
-            let Err(error) = once(&self.target, scenario).await else { return Ok(()) };
+            let Err(error) = once(&self.target, scenario).await else {
+                return self.listens();
+            };
             if let Some(why) = self.process.ended() {
                 return Err(format!("{}: {why}", self.proxy.title()).into());
             }
-            if Instant::now() > end {
+            // A handshake that is refused will be refused again.
+            if error.kind() == io::ErrorKind::InvalidData || Instant::now() > end {
                 let said = self.process.errors();
                 return Err(format!("{}: {error}\n{said}", self.proxy.title()).into());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Whether it was this proxy that answered: where somebody else has its port, his would be the figures.
+    fn listens(&self) -> Result<(), Failure> {
+        if self.process.listens(self.target.address)? {
+            return Ok(());
+        }
+        let (title, address) = (self.proxy.title(), self.target.address);
+        Err(format!("{title}: somebody else answers at {address}").into())
     }
 }
 
@@ -104,7 +128,8 @@ impl Stand {
 async fn once(target: &Target, scenario: Scenario) -> io::Result<()> {
     match (scenario.wire, scenario.requests().first()) {
         (Wire::Plain | Wire::Tls, Some(request)) => {
-            target.client().await?.exchange(request, &mut Vec::new()).await
+            let length = scenario.answered();
+            target.client().await?.exchange(request, length, &mut Vec::new()).await
         }
         _ => target.stream().await.map(drop),
     }

@@ -22,7 +22,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -218,6 +218,12 @@ impl Backend {
     #[must_use]
     pub fn requests_within(&self, span: Range<Instant>) -> usize {
         self.shared.log.traffic(|list| list.iter().filter(|r| span.contains(&r.at)).count())
+    }
+
+    /// Takes the requests out of the record that arrived longer ago than this, for tests so long that all of
+    /// them would be too many; health requests of that age are forgotten. No count knows of them any more.
+    pub fn take_older_than(&self, age: Duration) -> Vec<Recorded> {
+        self.shared.log.take_older_than(age)
     }
 
     /// Forgets what was recorded; `connections` and the counters of faults go on.

@@ -141,10 +141,11 @@ impl Gateway {
     /// Everything that `/metrics` says now.
     ///
     /// # Panics
-    /// If it does not answer 200.
+    /// If it does not answer 200, or not with all of it.
     pub async fn metrics(&self) -> Metrics {
         let answer = self.admin("GET", "/metrics").await.unwrap_or_else(|e| panic!("metrics: {e}"));
         assert_eq!(answer.status, 200, "metrics: {}", answer.text());
+        assert!(answer.complete, "metrics: {:?} after {} bytes", answer.end, answer.body.len());
         Metrics::parse(&answer.text())
     }
 

@@ -48,6 +48,26 @@ async fn a_request_that_is_cut_off_is_not_executed() {
 }
 
 #[tokio::test]
+async fn what_is_taken_out_of_the_record_does_not_disturb_what_stays() {
+    let backend = Backend::start().await;
+    client(&backend).await.get("/old").await.expect("an answer");
+    let mut half = client(&backend).await;
+    half.send_raw(b"POST /new HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n")
+        .await
+        .expect("sent");
+    let begun = async || backend.requests() == 2;
+    eventually(Duration::from_secs(5), "half a request", begun).await;
+    let recorded = backend.recorded();
+    let age = recorded[1].at.elapsed() + (recorded[1].at - recorded[0].at) / 2;
+    assert_eq!(backend.take_older_than(age).len(), 1);
+    half.send_raw(b"abc").await.expect("sent");
+    let whole = async || backend.recorded().iter().all(|it| it.target == "/new" && it.complete);
+    eventually(Duration::from_secs(5), "the other half", whole).await;
+    assert_eq!(backend.take_older_than(Duration::ZERO).len(), 1);
+    assert!(backend.recorded().is_empty());
+}
+
+#[tokio::test]
 async fn a_script_decides_for_each_request() {
     let backend = Backend::with(Behavior::script(|request| match request.index {
         0 => Behavior::CloseBeforeAnswer(Ending::Rst),

@@ -22,8 +22,8 @@ use pingora::upstreams::peer::HttpPeer;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// As many as Switchback keeps: enough for each of a thousand endpoints.
-const UPSTREAM_CONNECTIONS: usize = 4096;
+/// As many as Switchback keeps: enough for each of ten thousand endpoints.
+const UPSTREAM_CONNECTIONS: usize = 16_384;
 
 struct Bare {
     endpoints: LoadBalancer<RoundRobin>,

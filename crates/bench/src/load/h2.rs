@@ -58,10 +58,14 @@ async fn keep(
         if answer.status() != 200 {
             return Err(::h2::Reason::INTERNAL_ERROR.into());
         }
-        let mut body = answer.into_body();
+        let (mut body, mut left) = (answer.into_body(), scenario.answered());
         while let Some(data) = body.data().await {
             let length = data?.len();
             body.flow_control().release_capacity(length)?;
+            left = left.checked_sub(length).ok_or(::h2::Reason::PROTOCOL_ERROR)?;
+        }
+        if left > 0 {
+            return Err(::h2::Reason::PROTOCOL_ERROR.into());
         }
         if !shared.count() {
             return Ok(());

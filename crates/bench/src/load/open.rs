@@ -6,24 +6,27 @@
 //! millisecond, which is ten times what is measured. So the load's CPU is always busy, and has the proxy's answers at once.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::{JoinSet, yield_now};
 
 use crate::Failure;
 use crate::client::Target;
+use crate::modes::cpu::Rounds;
 use crate::scenario::Scenario;
 
-/// Sends `rate` requests a second, over connections in turn; the latencies in nanoseconds, sorted. The first fifth of
-/// `time` is not measured.
+/// Sends `rate` requests a second for a round, over the connections of its clients in turn; the latencies in nanoseconds,
+/// sorted. The first fifth of the time is not measured.
 pub(crate) async fn latencies(
     target: &Target,
     scenario: Scenario,
-    connections: usize,
+    Rounds { time, clients: connections, .. }: Rounds,
     rate: u32,
-    time: Duration,
 ) -> Result<Vec<u64>, Failure> {
+    let requests: Arc<[Bytes]> = scenario.requests().into();
     let mut queues = Vec::new();
     let mut clients: JoinSet<io::Result<Vec<u64>>> = JoinSet::new();
     let begin = Instant::now() + Duration::from_millis(100);
@@ -32,12 +35,12 @@ pub(crate) async fn latencies(
         let (queue, mut due_at) = unbounded_channel::<Instant>();
         queues.push(queue);
         let mut client = target.client().await?;
-        let requests = scenario.requests();
+        let requests = Arc::clone(&requests);
         clients.spawn(async move {
             let (mut buffer, mut measured) = (Vec::new(), Vec::new());
             let mut requests = requests.iter().cycle();
             while let (Some(due), Some(request)) = (due_at.recv().await, requests.next()) {
-                client.exchange(request, &mut buffer).await?;
+                client.exchange(request, scenario.answered(), &mut buffer).await?;
                 if due >= from {
                     measured.push(u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX));
                 }

@@ -4,14 +4,10 @@
 //! Each has had one answer, as idle clients have: what a proxy only holds during a request must not count, and what it
 //! allocates with the first one must. Before, a load has run, so that what is allocated once is there.
 
-use std::io;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
 use crate::Failure;
-use crate::client::{Client, Target};
-use crate::load::Load;
+use crate::load::{Load, idle};
 use crate::report::{Table, number, tell};
 use crate::scenario::{self, Scenario, Wire};
 use crate::stage::{Program, Stage};
@@ -22,7 +18,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Within which memory should be given back.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 
-/// Clients that connect at once.
+/// Clients of the load.
 const AT_ONCE: usize = 32;
 
 /// Measures, and tells.
@@ -75,7 +71,7 @@ async fn measure(
     tokio::time::sleep(GIVE_BACK).await;
     let resident = || stand.process.memory().map(|memory| memory.now);
     let before = resident()?;
-    let idle = connect(&stand.target, scenario, clients).await?;
+    let idle = idle(&stand.target, scenario, clients).await?;
     tokio::time::sleep(SETTLE).await;
     let held = resident()?;
     drop(idle);
@@ -86,28 +82,6 @@ async fn measure(
     let later = resident()?;
     let each = kibibytes(held, before) / f64::from(u32::try_from(clients.max(1))?);
     Ok([each, kibibytes(after, before) / 1024.0, kibibytes(later, before) / 1024.0])
-}
-
-/// So many clients, each with one answer.
-async fn connect(target: &Target, scenario: Scenario, clients: usize) -> io::Result<Vec<Client>> {
-    let mut tasks: JoinSet<io::Result<Vec<Client>>> = JoinSet::new();
-    for first in 0..AT_ONCE {
-        let (target, request) = (target.clone(), scenario.requests().pop().unwrap_or_default());
-        tasks.spawn(async move {
-            let (mut idle, mut buffer) = (Vec::new(), Vec::new());
-            for _ in (first..clients).step_by(AT_ONCE) {
-                let mut client = target.client().await?;
-                client.exchange(&request, &mut buffer).await?;
-                idle.push(client);
-            }
-            Ok(idle)
-        });
-    }
-    let mut all = Vec::new();
-    while let Some(idle) = tasks.join_next().await {
-        all.extend(idle??);
-    }
-    Ok(all)
 }
 
 /// A difference of bytes, which may be negative.

@@ -91,9 +91,8 @@ impl Backend {
         self.shared.update_listener();
         self.shared.leave.send_replace(Leave::Now);
         let mut open = self.shared.open.subscribe();
-        let ended = tokio::time::timeout(PATIENCE, open.wait_for(|open| open.is_empty())).await;
-        assert!(ended.is_ok(), "a request is still under way");
-        drop(ended);
+        let ended = tokio::time::timeout(PATIENCE, open.wait_for(|open| open.is_empty()));
+        assert!(ended.await.is_ok(), "a request is still under way");
         tokio::time::sleep(down).await;
         self.shared.leave.send_replace(Leave::No);
         self.shared.health().1 = healthy;

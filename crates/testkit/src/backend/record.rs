@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Backend, TEST_ID};
 use crate::Proxied;
@@ -89,9 +89,24 @@ pub(crate) struct Log {
 
 #[derive(Debug, Default)]
 struct Lists {
-    traffic: Vec<Recorded>,
-    health: Vec<Recorded>,
+    traffic: List,
+    health: List,
     epoch: u64,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    kept: Vec<Recorded>,
+    /// How many have been taken out before them.
+    taken: usize,
+}
+
+impl List {
+    fn take_older_than(&mut self, age: Duration) -> Vec<Recorded> {
+        let count = self.kept.partition_point(|recorded| recorded.at.elapsed() > age);
+        self.taken += count;
+        self.kept.drain(..count).collect()
+    }
 }
 
 impl Log {
@@ -125,8 +140,8 @@ impl Log {
         let mut lists = self.lists();
         let epoch = lists.epoch;
         let list = if health { &mut lists.health } else { &mut lists.traffic };
-        list.push(recorded);
-        Entry { health, index: list.len() - 1, epoch }
+        list.kept.push(recorded);
+        Entry { health, index: list.taken + list.kept.len() - 1, epoch }
     }
 
     /// Changes an entry.
@@ -136,15 +151,18 @@ impl Log {
             return;
         }
         let list = if entry.health { &mut lists.health } else { &mut lists.traffic };
-        change(&mut list[entry.index]);
+        let at = entry.index.checked_sub(list.taken);
+        if let Some(recorded) = at.and_then(|at| list.kept.get_mut(at)) {
+            change(recorded);
+        }
     }
 
     pub(crate) fn traffic<T>(&self, read: impl FnOnce(&[Recorded]) -> T) -> T {
-        read(&self.lists().traffic)
+        read(&self.lists().traffic.kept)
     }
 
     pub(crate) fn health<T>(&self, read: impl FnOnce(&[Recorded]) -> T) -> T {
-        read(&self.lists().health)
+        read(&self.lists().health.kept)
     }
 
     /// Forgets everything.
@@ -153,9 +171,16 @@ impl Log {
         *lists = Lists { epoch: lists.epoch + 1, ..Lists::default() };
     }
 
+    /// Takes out what is older than `age`, health requests too, and returns the others of it.
+    pub(crate) fn take_older_than(&self, age: Duration) -> Vec<Recorded> {
+        let mut lists = self.lists();
+        lists.health.take_older_than(age);
+        lists.traffic.take_older_than(age)
+    }
+
     pub(crate) fn executions_by_id(&self) -> HashMap<String, u64> {
         let mut counts = HashMap::new();
-        for request in self.lists().traffic.iter().filter(|r| r.complete) {
+        for request in self.lists().traffic.kept.iter().filter(|r| r.complete) {
             if let Some(id) = &request.id {
                 *counts.entry(id.clone()).or_default() += 1;
             }
