@@ -174,6 +174,20 @@ async fn an_upgraded_connection_carries_bytes_both_ways() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_ends_an_upgraded_connection_ends_it_for_the_client() {
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\n\r\nbye";
+    let (_backend, gateway) = one(Behavior::Garbage(switched.into())).await;
+    let mut client = gateway.client().await;
+    let request = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\n\r\n";
+    client.send_raw(request.as_bytes()).await.expect("sent");
+    let read = tokio::time::timeout(Duration::from_secs(5), client.read_to_end()).await;
+    let (got, end) = read.expect("the end, long before any limit");
+    assert!(got.ends_with(b"\r\n\r\nbye") && end.is_ok(), "{end:?}");
+}
+
+#[tokio::test]
 async fn the_most_specific_route_wins() {
     let backends = Backend::start_many(3).await;
     for (n, backend) in backends.iter().enumerate() {

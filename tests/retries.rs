@@ -480,6 +480,21 @@ async fn a_body_that_never_came_is_taken_from_another_endpoint() {
 }
 
 #[tokio::test]
+async fn a_body_of_no_chunks_comes_to_its_end_with_each_attempt() {
+    let backends = Backend::start_many(2).await;
+    let gateway = builder(&backends).start(binary()).await;
+    backends[0].set(Behavior::Garbage(Vec::new().into()));
+    for _ in 0..4 {
+        let mut client = gateway.client().await;
+        let request = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        client.send_raw(request.as_bytes()).await.expect("sent");
+        let answer = client.read_response(Duration::from_secs(5)).await.expect("an answer");
+        assert_eq!(answer.status, 200);
+    }
+    assert!(backends[0].requests() > 0, "the fault was never met");
+}
+
+#[tokio::test]
 async fn a_post_whose_answer_has_begun_is_not_repeated() {
     for framing in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
         let backends = Backend::start_many(2).await;

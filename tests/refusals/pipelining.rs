@@ -144,6 +144,24 @@ async fn after_connection_close_nothing_runs() {
     assert_eq!(seen(&backend), ["GET /last"]);
 }
 
+#[tokio::test]
+async fn requests_that_wait_for_nobody_are_their_client_s_however_many_come_at_once() {
+    // Answered by the gateway itself: nothing has them wait, and Tokio puts one off now and then.
+    let (backend, gateway) = one().await;
+    let mut client = gateway.client().await;
+    let request = "OPTIONS /own HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n";
+    client.send_raw(request.repeat(400).as_bytes()).await.expect("sent");
+    for _ in 0..400 {
+        assert_eq!(client.read_response(SOON).await.expect("an answer").status, 200);
+    }
+    assert_eq!(backend.requests(), 0);
+    let own = || gateway.log().into_iter().filter(|line| line["path"] == "/own");
+    eventually(SOON, "all lines", || async { own().count() == 400 }).await;
+    for line in own() {
+        assert_eq!(line["client"], "127.0.0.1", "{line}");
+    }
+}
+
 /// A gateway whose endpoints take a request and say nothing, but the last of them.
 async fn silent(count: usize, timeouts: &str) -> (Vec<Backend>, Gateway) {
     let backends = Backend::start_many(count).await;

@@ -109,8 +109,8 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Gives a request the Host that its target names, where that is the only one to do so: HTTP/2's
-/// `:authority`, and the absolute form of HTTP/1.0. Where both are there, Pingora has checked that they
-/// agree.
+/// `:authority`, and the absolute form of HTTP/1.0. Where both are there, they agree:
+/// the head's reader has seen to that, and over HTTP/2 Pingora.
 pub(crate) fn name_host(header: &mut RequestHeader, has: &mut Has) -> Result<()> {
     if header.version == Version::HTTP_11 || has.host {
         return Ok(());

@@ -73,10 +73,12 @@ pub(crate) fn proxying(error: &Error, facts: &Facts, circumstances: Circumstance
     if let Some(outcome) = answered {
         return outcome;
     }
-    if circumstances.shared && refused(error) {
+    // Who has answered has processed it, whatever he says then.
+    let unanswered = !facts.answer_begun && facts.status.is_none();
+    if circumstances.shared && unanswered && refused(error) {
         return Outcome::StreamRefused;
     }
-    let silent = !facts.answer_begun && facts.status.is_none() && !answer_had_begun(error);
+    let silent = unanswered && !answer_had_begun(error);
     if !facts.reused && silent && tls_words::refuses_certificate(&cause(error)) {
         // With TLS 1.3 an endpoint looks at our certificate when we may have sent the request already. What
         // comes before the end of its handshake, it does not read.

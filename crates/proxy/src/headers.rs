@@ -65,8 +65,8 @@ impl Framing {
 }
 
 /// Removes from an answer what concerns only the connection to the endpoint: the fields that
-/// Connection names, and the hop-by-hop fields of RFC 9110, section 7.6.1. Requests are Pingora's
-/// (`HttpUpstreamRequestPolicy::standard`).
+/// Connection names, and the hop-by-hop fields of RFC 9110, section 7.6.1. Of requests that have any,
+/// Pingora removes them (`HttpUpstreamRequestPolicy::standard`).
 ///
 /// Transfer-Encoding and Content-Length stay, because Pingora frames the client's side by them, unless
 /// there is nothing to frame. The fields of an upgrade stay in a 101, and what a 426 asks for. `trailers`:

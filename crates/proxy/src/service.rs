@@ -20,7 +20,6 @@
 //! tries is set out of reach: the policy decides alone.
 
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -119,10 +118,10 @@ impl ProxyHttp for Proxy {
         if end_of_stream && ctx.receiving() && !ctx.upgrade {
             // Pingora reads the client, and with that keeps our time limits, only while its queue to
             // the endpoint has room; nobody looks again once the last part has filled it. So the other
-            // half of the request's task is let empty it first: by the second time, whichever half
-            // `try_join!` polls first.
-            polled_again().await;
-            polled_again().await;
+            // half of the request's task is let empty it first, which it can if the endpoint takes
+            // something: by the second time, whichever half `try_join!` polls first.
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
         }
         forward::request_body(&self.gateway, end_of_stream, ctx);
         Ok(())
@@ -199,18 +198,4 @@ impl ProxyHttp for Proxy {
     ) -> bool {
         true
     }
-}
-
-/// Ready when the task has been polled once more. Tokio's `yield_now` would look at the sockets before that, which
-/// is a system call.
-async fn polled_again() {
-    let mut before = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut before, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -22,6 +22,8 @@ pub(crate) fn keep(ctx: &mut Ctx, answer: &mut ResponseHeader) -> Result<()> {
     let (Some(forward), Some(attempt)) = (ctx.forward.as_mut(), ctx.attempt.as_ref()) else {
         return Ok(());
     };
+    // Of an answer that was held, and will not be passed on.
+    forward.cookie = None;
     let Some(sticky) = &forward.pool.sticky else { return Ok(()) };
     let endpoint = attempt.endpoint();
     if forward.request.sticky == Some(endpoint) {

@@ -27,6 +27,15 @@ const LINE: u16 = 256;
 /// The most bytes of all extensions of a body, with the white space before them.
 const ALL_EXTENSIONS: u16 = 16 * 1024;
 
+/// How much is still to come of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// So many bytes, and then it has ended.
+    Exactly(u64),
+    /// So many bytes, and something after them.
+    AtLeast(u64),
+}
+
 /// The body of one request.
 #[derive(Clone, Debug)]
 pub struct Body {
@@ -138,12 +147,14 @@ impl Body {
         matches!(self.part, Part::Done)
     }
 
-    /// How many bytes of data are still to come before anything else, as far as that is known.
+    /// How many bytes of the message are still to come, as far as that is known: all of a body that has a length, at least the
+    /// rest of a chunk that has begun.
     #[must_use]
-    pub fn due(&self) -> Option<u64> {
+    pub fn due(&self) -> Due {
         match self.part {
-            Part::Length(left) | Part::Data(left) => Some(left),
-            _ => None,
+            Part::Length(left) => Due::Exactly(left),
+            Part::Data(left) => Due::AtLeast(left),
+            _ => Due::AtLeast(0),
         }
     }
 

@@ -14,7 +14,7 @@ pub mod proxy_protocol;
 mod refusal;
 mod target;
 
-pub use body::Body;
+pub use body::{Body, Due};
 pub use head::{Framing, Head, HeadLimits, HeadReader, Version, fields, is_token};
 pub use host::is_host;
 pub use refusal::{REFUSALS, Refusal};

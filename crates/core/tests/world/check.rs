@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use switchback_core::ladder::Rung;
 use switchback_core::outlier::{Cause, allowance};
-use switchback_core::plan::{EndpointPlan, PoolPlan};
+use switchback_core::plan::{Admin, EndpointPlan, PoolPlan};
 use switchback_core::pool::{Pick, PickRequest, StatusChange, WaiterId, Why};
 use switchback_core::{EndpointIndex, Status};
 
@@ -112,7 +112,7 @@ impl World {
             .filter_map(|named| {
                 let lives = |(it, status, _): &&(EndpointPlan, Status, u32)| {
                     // One that is gone may have had the same address.
-                    it == named && (*status != Status::Disabled || named.admin == it.admin)
+                    it == named && (*status != Status::Disabled || named.admin == Admin::Disabled)
                 };
                 before.iter().find(lives).map(|(_, status, _)| (named, *status))
             })

@@ -191,6 +191,11 @@ impl AnswerWriter {
         self.is_done() && self.out.is_empty() && !self.urgent
     }
 
+    /// Whether some of the answer has been sent, and not its end, which only the connection's end could tell.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.part == Part::Rest
+    }
+
     /// Whether what follows the header is of another protocol.
     pub(super) fn is_tunnel(&self) -> bool {
         matches!(self.part, Part::Tunnel | Part::TunnelEnded)

@@ -1,8 +1,8 @@
 //! What is known of a request before its phases: its connection, and who watches its client.
 //!
 //! Pingora makes the context of a request out of nothing (`new_ctx`), and hands sessions around that
-//! know of the connection what Pingora knows. It does so before it waits for anything. So what is known stands beside the thread
-//! while the request's future is polled for the first time, and belongs to whoever takes it then.
+//! know of the connection what Pingora knows. So what is known stands beside the thread whenever the request's future is
+//! polled, until it is taken; no other request begins in the meantime.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -65,10 +65,13 @@ impl Incoming {
         let mut request = pin!(request);
         let mut incoming = Some(self);
         poll_fn(|cx| {
-            let Some(incoming) = incoming.take() else { return request.as_mut().poll(cx) };
-            INCOMING.set(Some(incoming));
+            if incoming.is_none() {
+                return request.as_mut().poll(cx);
+            }
+            INCOMING.set(incoming.take());
             let polled = request.as_mut().poll(cx);
-            INCOMING.take();
+            // Tokio may have put the request off before it had begun, for the sake of other tasks.
+            incoming = INCOMING.take();
             polled
         })
         .await
@@ -77,5 +80,48 @@ impl Incoming {
     /// Of the request that this thread is about to run; `None` after that, and outside of [`Self::run`].
     pub(crate) fn take() -> Option<Self> {
         INCOMING.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchback_runtime::Clock;
+
+    use super::*;
+
+    fn incoming() -> Incoming {
+        let client = SocketAddr::from(([127, 0, 0, 1], 1));
+        Incoming {
+            connection: Arc::new(Connection {
+                client,
+                local: client,
+                tls: false,
+                readiness: None,
+                address: OnceLock::new(),
+            }),
+            watch: Arc::new(Watch::new(Clock::start())),
+            last: false,
+            expects_continue: false,
+            upgrade: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn it_waits_for_a_request_that_is_put_off_before_it_begins_and_is_nobody_else_s() {
+        let request = async {
+            tokio::task::yield_now().await;
+            let first = Incoming::take().is_some();
+            tokio::task::yield_now().await;
+            (first, Incoming::take().is_some())
+        };
+        let mut request = pin!(incoming().run(request));
+        let mut between = false;
+        let taken = poll_fn(|cx| {
+            let polled = request.as_mut().poll(cx);
+            between |= Incoming::take().is_some();
+            polled
+        });
+        assert_eq!(taken.await, (true, false));
+        assert!(!between, "what stands beside the thread is gone between polls");
     }
 }

@@ -27,8 +27,7 @@ use pingora_core::protocols::http::custom::server::Session;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::{Error, ErrorType, OrErr, Result};
 use switchback_core::plan::LimitsPlan;
-use switchback_wire::{Body, Framing, Head, Refusal, fields};
-use tokio::io::AsyncWriteExt;
+use switchback_wire::{Body, Due, Framing, Head, Refusal, fields};
 
 use super::answer_writer::AnswerWriter;
 use super::data::Places;
@@ -41,8 +40,12 @@ type Messages = Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Sen
 /// How many fields a request gets on its way, so that its map has room for them.
 const ADDED_FIELDS: usize = 6;
 
-/// The most of a body that is read at once.
-const READ: usize = 64 * 1024;
+/// The most of a body that is read at once, and of one in chunks as long as they are short.
+const READ: u64 = 64 * 1024;
+const READ_OF_CHUNKS: u64 = 16 * 1024;
+
+/// The most of another protocol that is read at once.
+const READ_OF_TUNNEL: usize = 16 * 1024;
 
 /// Where the stream goes when its request is over.
 #[derive(Debug, Default)]
@@ -74,7 +77,7 @@ pub(super) struct Http1Session {
     request: RequestHeader,
     body: Body,
     pace: Pace,
-    /// Whether the body has none at all.
+    /// Whether the header says that there is no body.
     is_empty: bool,
     /// Whether the client had closed its half before the request began: it sent all its requests ahead, and waits.
     behind_end: bool,
@@ -127,7 +130,10 @@ impl Http1Session {
         let bytes = stream.take_head(head);
         let request = match request(head, &bytes) {
             Ok(request) => request,
-            Err(_) => return Err((stream, INVALID_REQUEST)),
+            Err(_) => {
+                stream.put_back(&bytes);
+                return Err((stream, INVALID_TARGET));
+            }
         };
         stream.limit(limits);
         let is_empty = matches!(head.framing, Framing::None | Framing::Length(0));
@@ -160,7 +166,7 @@ impl Http1Session {
             if self.tunnel_ended {
                 return Poll::Ready(Ok(None));
             }
-            let data = ready!(stream.poll_raw_piece(cx, READ)).map_err(unreadable)?;
+            let data = ready!(stream.poll_raw_piece(cx, READ_OF_TUNNEL)).map_err(unreadable)?;
             self.tunnel_ended = data.is_none();
             self.received += data.as_ref().map_or(0, Bytes::len);
             return Poll::Ready(Ok(data));
@@ -172,9 +178,12 @@ impl Http1Session {
         }
         while !self.body.is_done() {
             if stream.ahead().is_empty() {
-                let due = self.body.due().map_or(READ, |due| usize::try_from(due).unwrap_or(READ));
-                let read =
-                    stream.poll_body(cx, &mut self.pace, self.body.received(), due.min(READ));
+                let most = match self.body.due() {
+                    Due::Exactly(left) => left.min(READ),
+                    Due::AtLeast(left) => left.clamp(READ_OF_CHUNKS, READ),
+                };
+                let most = usize::try_from(most).unwrap_or_default();
+                let read = stream.poll_body(cx, &mut self.pace, self.body.received(), most);
                 if ready!(read).map_err(unreadable)? == 0 {
                     return Poll::Ready(Err(gone("in the middle of the request's body")));
                 }
@@ -244,12 +253,15 @@ impl Http1Session {
         self.writer.flush(stream).await.or_err(ErrorType::WriteError, "writing the answer")
     }
 
+    /// Takes the end of the answer. With the endpoint's end of another protocol the client's has come, too.
     fn end(&mut self) -> Result<()> {
         if self.writer.end() {
+            self.tunnel_ended |= self.writer.is_tunnel();
             return Ok(());
         }
         self.keep = false;
-        Err(Error::explain(ErrorType::WriteError, "the answer is shorter than its header says"))
+        let why = "the answer is shorter than its header says";
+        Err(Error::explain(ErrorType::ReadError, why).into_up())
     }
 
     async fn tasks(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
@@ -299,9 +311,8 @@ impl Drop for Http1Session {
     }
 }
 
-/// What the head's reader lets through, and nobody can pass on.
-const INVALID_REQUEST: Refusal =
-    Refusal::bad("invalid_request", "the request's target or a field cannot be passed on");
+/// What the head's reader lets through, and the type of a URI does not.
+const INVALID_TARGET: Refusal = Refusal::bad("invalid_target", "the target is no path of a URI");
 
 fn broken(watch: &Watch, refusal: Refusal) -> Box<Error> {
     watch.refuse(refusal);
@@ -365,7 +376,7 @@ impl Session for Http1Session {
     async fn write_body(&mut self, data: Bytes, end: bool) -> Result<()> {
         self.data(data).await.map_err(Error::into_down)?;
         if end {
-            self.end().map_err(Error::into_down)?;
+            self.end()?;
         }
         self.flush().await.map_err(Error::into_down)
     }
@@ -418,9 +429,12 @@ impl Session for Http1Session {
 
     /// Says that nothing more is sent.
     async fn shutdown(&mut self, _code: u32, _context: &str) {
+        if self.writer.is_cut_off() {
+            // It would look as if the answer had come to its end.
+            return;
+        }
         if let Some(stream) = self.stream.as_mut() {
-            // Whoever cannot be told has gone.
-            let _ = AsyncWriteExt::shutdown(&mut **stream).await;
+            stream.farewell().await;
         }
     }
 
@@ -430,12 +444,12 @@ impl Session for Http1Session {
 
     async fn finish(&mut self) -> Result<()> {
         self.end()?;
-        self.tunnel_ended |= self.writer.is_tunnel();
         self.flush().await
     }
 
+    /// Also of chunks that have turned out to be none: another attempt is to end at once.
     fn is_body_empty(&mut self) -> bool {
-        self.is_empty
+        self.is_empty || (self.body.is_done() && self.received == 0 && !self.writer.is_tunnel())
     }
 
     async fn read_body_or_idle(&mut self, no_body_expected: bool) -> Result<Option<Bytes>> {

@@ -133,6 +133,12 @@ impl ClientStream {
         self.ahead.split_to(length).freeze()
     }
 
+    /// Puts what was taken back before what is ahead.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        let behind = std::mem::replace(&mut self.ahead, bytes.into());
+        self.ahead.extend_from_slice(&behind);
+    }
+
     /// Keeps these limits from now on.
     pub(super) fn limit(&mut self, limits: &LimitsPlan) {
         self.send_timeout = limits.send_timeout;
@@ -145,8 +151,13 @@ impl ClientStream {
 
     /// Closes the connection, and over TLS says so.
     pub(super) async fn close(mut self: Box<Self>) {
+        self.farewell().await;
+    }
+
+    /// Says that nothing more is sent.
+    pub(super) async fn farewell(&mut self) {
         // A client that takes no farewell gets none.
-        let _ = tokio::time::timeout(FAREWELL, AsyncWriteExt::shutdown(&mut self)).await;
+        let _ = tokio::time::timeout(FAREWELL, AsyncWriteExt::shutdown(self)).await;
     }
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -232,10 +243,14 @@ impl ClientStream {
         Poll::Ready(Ok(Some(std::mem::take(&mut self.ahead).freeze())))
     }
 
-    /// Reads up to so many bytes more into what is ahead.
+    /// Reads up to so many bytes more into what is ahead, which has no memory while nothing comes.
     fn poll_fill(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
         self.ahead.reserve(most);
-        let read = ready!(pin!(self.inner.read_buf(&mut self.ahead)).poll(cx));
+        let read = pin!(self.inner.read_buf(&mut self.ahead)).poll(cx);
+        if self.ahead.is_empty() {
+            self.ahead = BytesMut::new();
+        }
+        let read = ready!(read);
         self.ended = matches!(read, Ok(0));
         Poll::Ready(read)
     }

@@ -146,6 +146,8 @@ pub(crate) fn end_attempt(
         watch.off();
     }
     let Some(forward) = ctx.forward.as_mut() else { return };
+    // Of an answer that was held, and will not be passed on.
+    forward.passed_on = None;
     if let Some(decision) = decision {
         forward.pool.metrics.retry_decided(decision.as_str());
     }

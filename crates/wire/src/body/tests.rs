@@ -207,3 +207,32 @@ proptest! {
         prop_assert_eq!(done(read(text.as_bytes(), cut)), done(whole));
     }
 }
+
+#[test]
+fn what_is_due_is_known_of_lengths_and_of_chunks_that_have_begun() {
+    let mut body = Body::new(Framing::Length(10));
+    body.read(b"abc").unwrap();
+    assert_eq!(body.due(), Due::Exactly(7));
+    let mut body = Body::new(Framing::Chunked);
+    assert_eq!(body.due(), Due::AtLeast(0));
+    body.read(b"a\r\nabc").unwrap();
+    assert_eq!(body.due(), Due::AtLeast(7));
+}
+
+#[test]
+fn the_places_of_data_are_named_without_their_coding() {
+    let bytes = b"3\r\nabc\r\n2;x\r\nde\r\n0\r\nT: x\r\n\r\nGET";
+    for cut in 0..bytes.len() {
+        let (mut body, mut data) = (Body::new(Framing::Chunked), Vec::new());
+        let (first, second) = bytes.split_at(cut);
+        let mut taken = 0;
+        for piece in [first, second] {
+            taken += body.read_data(piece, |at| data.extend_from_slice(&piece[at])).unwrap();
+        }
+        assert_eq!(
+            (data.as_slice(), taken, body.is_done()),
+            (&b"abcde"[..], bytes.len() - 3, true),
+            "{cut}"
+        );
+    }
+}
