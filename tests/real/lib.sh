@@ -1,4 +1,4 @@
-# What `run` and `cost` share: a scratch directory, three nginx as backends, and each of the proxies.
+# What `run` needs: a scratch directory, three nginx as backends, and each of the proxies.
 # Everything listens on loopback, lives below $scratch, and ends with the script.
 # shellcheck shell=bash
 
@@ -141,13 +141,12 @@ start_backend() {
 
 # --- proxies ------------------------------------------------------------------------------------------------
 
-# start_proxy NAME [THREADS] [off]: `off` leaves Switchback's access log off.
 start_proxy() {
-    local name=$1 threads=${2:-} log=${3:-stdout}
+    local name=$1
     read -r port admin <<<"$(free_ports 2)"
     mkdir -p "$scratch/proxy/pools"
-    "configure_$name" "$threads" "$log"
-    "launch_$name" "$log"
+    "configure_$name"
+    "launch_$name"
     wait_up "$port"
     # Each prober has seen every backend.
     sleep 1
@@ -157,12 +156,11 @@ configure_switchback() {
     cat >"$scratch/proxy/switchback.yaml" <<CONF
 listeners: [ 127.0.0.1:$port ]
 admin: { address: 127.0.0.1:$admin }
-access_log: $2
+access_log: stdout
 drain: { delay: 0s, timeout: 5s }
 pools: pools/*.yaml
 routes:
   - pool: web
-${1:+threads: $1}
 CONF
     cat >"$scratch/proxy/pools/web.yaml" <<CONF
 endpoints: [ 127.0.0.1:${ports[0]}, 127.0.0.1:${ports[1]}, 127.0.0.1:${ports[2]} ]
@@ -186,11 +184,6 @@ switchback_binary() {
 launch_switchback() {
     local binary
     binary=$(switchback_binary)
-    if [ "$1" = off ]; then
-        "$binary" run -c "$scratch/proxy/switchback.yaml" >/dev/null 2>"$scratch/proxy/log" &
-        proxy_pid=$!
-        return
-    fi
     mkfifo "$scratch/proxy/lines"
     LC_ALL=C grep -F -e '"decision":' -e '"reason":' -e '"status":null' \
         <"$scratch/proxy/lines" >"$scratch/access.jsonl" &
@@ -203,7 +196,7 @@ launch_switchback() {
 configure_nginx() {
     cat >"$scratch/proxy/nginx.conf" <<CONF
 $(nginx_user)
-worker_processes ${1:-auto};
+worker_processes auto;
 pid nginx.pid;
 error_log error.log;
 events { worker_connections 4096; }
@@ -251,7 +244,6 @@ configure_haproxy() {
     cat >"$scratch/proxy/haproxy.cfg" <<CONF
 global
     maxconn 4096
-    ${1:+nbthread $1}
 defaults
     mode http
     timeout connect 2s

@@ -57,10 +57,13 @@ pub(crate) async fn exchange(
                 return Ok((head.code.unwrap_or(0), got.split_off(begin)));
             }
         }
-        if stream.read_buf(&mut got).await.map_err(gone)? == 0 {
-            let seen = if got.is_empty() { "closed before an answer" } else { "cut off" };
-            return Err(seen.to_owned());
+        let read = stream.read_buf(&mut got).await;
+        if matches!(read, Ok(1..)) {
+            continue;
         }
+        // Without a farewell an end is an error to TLS, as that of an answer that is cut off has to be.
+        let seen = if got.is_empty() { "closed before an answer" } else { "cut off" };
+        return Err(read.map_or_else(|e| format!("{seen}: {e}"), |_| seen.to_owned()));
     }
 }
 

@@ -152,6 +152,7 @@ impl Candidates {
     }
 
     /// All of them, in no order.
+    #[cfg(any(test, debug_assertions))]
     pub(crate) fn members(&self) -> impl Iterator<Item = EndpointIndex> {
         self.classes.iter().flat_map(|class| class.members.iter().copied())
     }

@@ -77,7 +77,7 @@ where
                 return Then::Nothing;
             }
             Next::Refused(refusal) => {
-                refuse(stream, gateway, connection, refusal).await;
+                Box::pin(refuse(stream, gateway, connection, refusal)).await;
                 return Then::Nothing;
             }
         };
@@ -97,7 +97,7 @@ where
         let session = match Http1Session::new(stream, &head, &limits, back.clone()) {
             Ok(session) => ServerSession::new_custom(Box::new(session)),
             Err((stream, refusal)) => {
-                refuse(stream, gateway, connection, refusal).await;
+                Box::pin(refuse(stream, gateway, connection, refusal)).await;
                 return Then::Nothing;
             }
         };

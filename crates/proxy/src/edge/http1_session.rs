@@ -27,18 +27,16 @@ use pingora_core::protocols::http::custom::server::Session;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::{Error, ErrorType, OrErr, Result};
 use switchback_core::plan::LimitsPlan;
-use switchback_wire::{Body, Due, Framing, Head, Refusal, fields};
+use switchback_wire::{Body, Due, Framing, Head, Refusal};
 
 use super::answer_writer::AnswerWriter;
 use super::data::Places;
 use super::replay::Replay;
+use super::request_header::request_header;
 use super::stream::ClientStream;
 use super::watch::{Pace, Watch};
 
 type Messages = Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync>;
-
-/// How many fields a request gets on its way, so that its map has room for them.
-const ADDED_FIELDS: usize = 6;
 
 /// The most of a body that is read at once, and of one in chunks as long as they are short.
 const READ: u64 = 64 * 1024;
@@ -94,28 +92,6 @@ pub(super) struct Http1Session {
     drain_timeout: Option<Duration>,
 }
 
-/// The request that a head tells; `bytes` are the head's, without an empty line before.
-///
-/// # Errors
-/// What the head's reader lets through and the types of the `http` crate do not: few targets, names of more than 64 KiB.
-fn request(head: &Head, bytes: &Bytes) -> Result<RequestHeader> {
-    let place = |range: &std::ops::Range<usize>| range.start - head.skip..range.end - head.skip;
-    let method = bytes.get(place(&head.method)).unwrap_or_default();
-    let target = bytes.get(place(&head.target)).unwrap_or_default();
-    let method = Method::from_bytes(method).or_err(ErrorType::InvalidHTTPHeader, "method")?;
-    let mut request = RequestHeader::build(method, target, Some(head.fields + ADDED_FIELDS))?;
-    request.set_version(match head.version {
-        switchback_wire::Version::Http10 => Version::HTTP_10,
-        switchback_wire::Version::Http11 => Version::HTTP_11,
-    });
-    for (name, value) in fields(bytes) {
-        let value = HeaderValue::from_maybe_shared(bytes.slice(value));
-        let value = value.or_err(ErrorType::InvalidHTTPHeader, "field value")?;
-        request.append_header(bytes.slice(name), value)?;
-    }
-    Ok(request)
-}
-
 impl Http1Session {
     /// The session of the request whose head is ahead in the stream.
     ///
@@ -128,12 +104,9 @@ impl Http1Session {
         back: Arc<Back>,
     ) -> std::result::Result<Self, (Box<ClientStream>, Refusal)> {
         let bytes = stream.take_head(head);
-        let request = match request(head, &bytes) {
-            Ok(request) => request,
-            Err(_) => {
-                stream.put_back(&bytes);
-                return Err((stream, INVALID_TARGET));
-            }
+        let Ok(request) = request_header(head, &bytes) else {
+            stream.put_back(&bytes);
+            return Err((stream, INVALID_TARGET));
         };
         stream.limit(limits);
         let is_empty = matches!(head.framing, Framing::None | Framing::Length(0));

@@ -26,6 +26,7 @@ mod opening;
 mod places;
 mod refuse;
 mod replay;
+mod request_header;
 mod stream;
 mod watch;
 
@@ -299,7 +300,7 @@ mod tests {
     fn an_idle_connection_is_small() {
         let task = size_of_output(Edge::<NoApp>::serve);
         let stream = size_of::<ClientStream>();
-        assert!(task <= 2304, "{task} bytes of a task for each client");
+        assert!(task <= 2048, "{task} bytes of a task for each client");
         assert!(stream <= 384, "{stream} bytes of a stream, two over TLS");
     }
 
