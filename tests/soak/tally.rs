@@ -26,6 +26,8 @@ pub(crate) struct Counts {
     pub(crate) reasons: BTreeMap<String, u64>,
     /// Lines of requests that failed although nothing was sent anywhere.
     pub(crate) unsent: Vec<String>,
+    /// Lines of requests that could have been repeated, and got an answer of the gateway's own.
+    pub(crate) refused: Vec<String>,
     /// POSTs that were answered with success, by the hash of their id.
     answered: HashSet<u64>,
     /// How often POSTs were executed, by the hash of their id.
@@ -145,8 +147,12 @@ impl Tally {
             *counts.reasons.entry(reason.to_owned()).or_default() += 1;
             let attempts = line["attempts"].as_array().map_or(&[][..], Vec::as_slice);
             let unsent = attempts.iter().all(|attempt| attempt["sent"] == "no");
-            if unsent && line["origin"] == "gateway" {
+            let own = line["origin"] == "gateway";
+            if own && unsent {
                 counts.unsent.push(line.to_string());
+            }
+            if own && line["status"].as_u64() >= Some(500) && line["method"] != "POST" {
+                counts.refused.push(line.to_string());
             }
         }
     }

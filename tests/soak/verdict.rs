@@ -146,6 +146,7 @@ fn judge(counts: &Counts, violations: &mut Vec<String>) {
         violations
             .push(format!("{kind}: {method} {id} failed after {took:.1?}: {what}; faults: {on:?}"));
     }
+    counts.refused.iter().take(100).for_each(|line| say(&format!("SOAK refused: {line}")));
     let (executed, twice, lost) =
         (counts.executed_in_all(), counts.executed_twice(), counts.lost());
     say(&format!("SOAK POSTs executed: {executed}; twice {twice}, answered and lost {lost}"));

@@ -1,12 +1,17 @@
 //! The handle that requests log through, and the queue behind it.
 //!
-//! The queue is a bounded lock-free ring, and nobody is ever woken for a record: the writer looks by itself,
+//! The queue is a bounded lock-free ring, and under load nobody is woken for a record: the writer looks by itself,
 //! every 5 ms while there is work and ever less often, down to every 40 ms, while there is none. So a record
-//! costs its push and no system call, at any load, and is written about 40 ms later unless the sink is slow.
+//! costs its push and no system call, and is written about 40 ms later unless the sink is slow.
 //!
-//! Rejected: a writer that sleeps until it is woken. It does not tick at rest, but at a low rate every
-//! request pays for the wake-up: 9 to 36 µs against 1.2 to 1.6 without it, which is cold caches
-//! (`benches/access_log.rs`, "writer at rest", on two shared processors; a push in a burst takes 0.02).
+//! After a second of nothing it sleeps, and says so; the next record wakes it. A writer that always slept until
+//! it is woken would have every request of a low rate pay for that: 9 to 36 µs against 1.2 to 1.6 without
+//! it, which is cold caches (`benches/access_log.rs`, "writer at rest", on two shared processors; a push in a burst
+//! takes 0.02). One that never sleeps wakes an idle machine 25 times a second.
+//!
+//! Whoever logs looks at the flag after its push, the writer at the queue after it has set the flag: one of the two
+//! sees the other, as the push ends with no fence of its own only almost surely on CPUs that reorder more than
+//! x86. Such a line is written when the sleep is over, 5 s later.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -97,8 +102,13 @@ impl AccessLog {
             shared.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        if shared.gone.0.load(Ordering::Relaxed) {
+        if shared.rest.gone.load(Ordering::Relaxed) {
             shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        if shared.rest.asleep.load(Ordering::Relaxed)
+            && shared.rest.asleep.swap(false, Ordering::Relaxed)
+        {
+            shared.unpark();
         }
     }
 
@@ -143,7 +153,7 @@ impl Drop for Guard {
 /// What the handles and the writer share.
 pub(super) struct Shared {
     pub(super) queue: ArrayQueue<Box<AccessRecord>>,
-    pub(super) gone: Gone,
+    pub(super) rest: Rest,
     pub(super) dropped: AtomicU64,
     pub(super) write_errors: AtomicU64,
     /// Whether the sink is to be opened anew.
@@ -170,9 +180,15 @@ pub(super) struct Rounds {
     pub(super) gone: bool,
 }
 
-/// Whether nobody will ever look at the queue again. Read with each record, hence on a cache line of its own.
+/// What the writer does instead of looking at the queue. Read with each record, hence on a cache line of its own.
+#[derive(Default)]
 #[repr(align(128))]
-pub(super) struct Gone(pub(super) AtomicBool);
+pub(super) struct Rest {
+    /// It will never look again.
+    pub(super) gone: AtomicBool,
+    /// It sleeps until it is woken.
+    pub(super) asleep: AtomicBool,
+}
 
 /// The bit that stands for a field: they are fewer than 32.
 const fn bit(field: LogField) -> u32 {
@@ -186,7 +202,7 @@ impl Shared {
             fields: fields.filter(|field| format.has(*field)).map(bit).sum(),
             reopen: AtomicBool::new(false),
             queue: ArrayQueue::new(capacity),
-            gone: Gone(AtomicBool::new(false)),
+            rest: Rest::default(),
             dropped: AtomicU64::new(0),
             write_errors: AtomicU64::new(0),
             thread: OnceLock::new(),

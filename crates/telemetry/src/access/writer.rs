@@ -2,7 +2,7 @@
 //!
 //! It works in rounds: take what is queued, format it, write it when 64 KiB have come together and at the
 //! end of the round, then nap. The nap is what makes batches: without it a round would follow each
-//! handful of records with a system call of its own.
+//! handful of records with a system call of its own. When it sleeps and who wakes it stands at the [log](super::log).
 //!
 //! A sink that refuses is tried again, every 100 ms, with the bytes that it has not taken, so that lines
 //! stay whole across a full disk. Meanwhile the queue fills and then drops; memory stays bounded. A file that is
@@ -29,6 +29,10 @@ const BATCH: usize = 64 * 1024;
 const NAP: Duration = Duration::from_millis(5);
 /// The longest nap while there is none; each is twice the one before.
 const LONGEST_NAP: Duration = Duration::from_millis(40);
+/// So long a time of naps without work, and it sleeps.
+const AWAKE: Duration = Duration::from_secs(1);
+/// The longest sleep from which no record has woken it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// Between two tries at a sink that refuses.
 const RETRY: Duration = Duration::from_millis(100);
 /// Between two times that a sink is said to refuse.
@@ -52,6 +56,8 @@ pub(super) struct Writer<W> {
     /// Whether it must be said yet that this is over.
     owed: bool,
     nap: Duration,
+    /// Naps since there was work.
+    idle: Duration,
 }
 
 impl<W: Write> Writer<W> {
@@ -74,6 +80,7 @@ impl<W: Write> Writer<W> {
             said: None,
             owed: false,
             nap: NAP,
+            idle: Duration::ZERO,
         }
     }
 
@@ -92,7 +99,7 @@ impl<W: Write> Writer<W> {
             }
             let clean = self.buffer.is_empty();
             if rounds.stop {
-                self.shared.gone.0.store(true, Ordering::Relaxed);
+                self.shared.rest.gone.store(true, Ordering::Relaxed);
                 self.shared.end_round(|rounds| {
                     rounds.clean = clean;
                     rounds.gone = true;
@@ -113,10 +120,22 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Naps; the longer, the longer there has been nothing to do. A flush ends the nap.
+    /// Naps; the longer, the longer there has been nothing to do, and sleeps in the end. A flush ends both.
     fn rest(&mut self, taken: usize) {
-        self.nap = if taken > 0 { NAP } else { LONGEST_NAP.min(self.nap * 2) };
-        thread::park_timeout(self.nap);
+        if taken > 0 {
+            (self.nap, self.idle) = (NAP, Duration::ZERO);
+        } else {
+            self.nap = LONGEST_NAP.min(self.nap * 2);
+            self.idle += self.nap;
+        }
+        if self.idle < AWAKE {
+            return thread::park_timeout(self.nap);
+        }
+        self.shared.rest.asleep.store(true, Ordering::SeqCst);
+        if self.shared.queue.is_empty() {
+            thread::park_timeout(LONGEST_SLEEP);
+        }
+        self.shared.rest.asleep.store(false, Ordering::Relaxed);
     }
 
     /// Formats and writes what is queued now; how many records that were.

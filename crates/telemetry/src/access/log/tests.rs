@@ -133,6 +133,22 @@ fn records_are_written_in_order_without_being_flushed() {
 }
 
 #[test]
+fn a_writer_that_has_nothing_to_do_sleeps_until_a_record_comes() {
+    let script = Script::default();
+    let (log, _guard) = script.start(16);
+    let asleep = || log.0.as_ref().unwrap().rest.asleep.load(Ordering::SeqCst);
+    for sleep in 1..=2 {
+        until("it sleeps", asleep);
+        // It may yet have to lie down.
+        thread::sleep(Duration::from_millis(50));
+        let logged = Instant::now();
+        log.log(record("/a"));
+        until("the line is written", || script.paths().len() == sleep);
+        assert!(logged.elapsed() < Duration::from_secs(3), "{:?}", logged.elapsed());
+    }
+}
+
+#[test]
 fn flush_returns_when_everything_is_written() {
     let script = Script::default();
     let (log, _guard) = script.start(1_024);
